@@ -1,0 +1,132 @@
+"""Every error that imgsim raises on purpose.
+
+ImgsimError
+├── UsageError                    what was asked makes no sense, whatever the data
+│   ├── UnknownBackbone
+│   └── InvalidArgument
+├── MediaError                    one file cannot be used; carries its path
+│   ├── MediaNotFound
+│   ├── UnsupportedMedia          opened, and it is neither an image nor a video
+│   └── DecodeError               an image or a video, but damaged
+├── BackboneError
+│   ├── WeightsMissing
+│   ├── WeightsMismatch           the file's weights do not fit the network
+│   └── DeviceMissing
+├── GalleryError                  the database answers, but has not what was asked for
+│   ├── EmptyGallery
+│   └── BackboneNotIngested
+└── DatabaseError
+    ├── DatabaseUnreachable
+    ├── ServerError               the embedded server cannot be started or stopped
+    ├── PgvectorUnusable          absent or too old
+    ├── DatabaseBehind            needs `imgsim db upgrade`
+    └── DatabaseAhead             written by a newer imgsim
+
+A message says what was asked, what was found, and what to do next. Driver errors are translated at
+one boundary each (`sources`, `backbones`, `store.engine`) and kept as `__cause__`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class ImgsimError(Exception):
+    """Base of all errors whose message is meant for the person at the keyboard."""
+
+
+class UsageError(ImgsimError):
+    """The request itself is wrong; the same call can never succeed."""
+
+
+class InvalidArgument(UsageError):
+    """An option's value is out of range or does not parse."""
+
+
+class UnknownBackbone(UsageError):
+    """No backbone has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        super().__init__(
+            f"There is no backbone '{name}'.{hint} Known: {', '.join(known)}. "
+            "`imgsim backbones` describes them."
+        )
+        self.name = name
+
+
+class MediaError(ImgsimError):
+    """One media file cannot be used. `path` names it, `reason` is the message without the path."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class MediaNotFound(MediaError):
+    """The path does not exist or cannot be read."""
+
+
+class UnsupportedMedia(MediaError):
+    """The file is neither an image nor a video that the decoders know."""
+
+
+class DecodeError(MediaError):
+    """The file is an image or a video, but damaged beyond use."""
+
+
+class BackboneError(ImgsimError):
+    """A backbone cannot be loaded or run."""
+
+
+class WeightsMissing(BackboneError):
+    """The weights are neither at hand nor can they be downloaded."""
+
+
+class WeightsMismatch(BackboneError):
+    """The weights file exists but does not fit the network."""
+
+
+class DeviceMissing(BackboneError):
+    """A GPU was asked for and there is none."""
+
+
+class GalleryError(ImgsimError):
+    """The database has not what was asked for."""
+
+
+class EmptyGallery(GalleryError):
+    """Nothing has been ingested yet."""
+
+
+class BackboneNotIngested(GalleryError):
+    """The gallery has no embeddings of this backbone."""
+
+
+class DatabaseError(ImgsimError):
+    """PostgreSQL cannot be used."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """No connection, or it broke."""
+
+
+class ServerError(DatabaseError):
+    """The embedded server cannot be started or stopped."""
+
+
+class PgvectorUnusable(DatabaseError):
+    """pgvector is absent or too old."""
+
+
+class DatabaseBehind(DatabaseError):
+    """The schema is older than this imgsim; `imgsim db upgrade` brings it up to date."""
+
+
+class DatabaseAhead(DatabaseError):
+    """The schema was written by a newer imgsim."""
