@@ -19,6 +19,9 @@ PixelBatch: TypeAlias = npt.NDArray[np.uint8]
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """Embeddings: float32, shape (n, dim); or one of shape (dim,)."""
 
+HalfVectors: TypeAlias = npt.NDArray[np.float16]
+"""Embeddings as they are stored: float16, shape (n, dim)."""
+
 
 class MediaKind(StrEnum):
     """What a file turned out to be, judged by its content."""
@@ -96,3 +99,80 @@ class Hit:
     def similarity(self) -> float:
         """1 - cosine distance; for people, never for ordering."""
         return 1.0 - self.distance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryResult:
+    """What one backbone answers to one query."""
+
+    query: str  # the path as it was given
+    backbone: str
+    k: int  # how many hits were asked for
+    exact: bool  # every embedding compared, rather than the HNSW index followed
+    hits: tuple[Hit, ...]  # nearest first
+
+
+class IngestAction(StrEnum):
+    """What an ingest did with a path."""
+
+    INGESTED = "ingested"
+    UNCHANGED = "unchanged"  # the content was there already, by this backbone and sampling
+    SKIPPED = "skipped"  # nothing could be done with it; `detail` says why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaReport:
+    """One path of an ingest, and the stored media it leads to."""
+
+    path: str  # absolute, symlinks kept
+    status: MediaStatus
+    frames: int  # that decode, whatever the sampling
+    embedded: int  # frames of this sampling with an embedding
+    detail: str | None
+    action: IngestAction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngestReport:
+    """What an ingest did."""
+
+    media: tuple[MediaReport, ...]  # in the order the paths were met
+    frames: int  # decoded and kept in this run
+    elapsed_s: float  # decoding, embedding and writing; loading the network is not in it
+
+    @property
+    def frames_per_s(self) -> float:
+        """Kept frames per second; 0 when there was nothing to do."""
+        return self.frames / self.elapsed_s if self.frames else 0.0
+
+    @property
+    def failed(self) -> tuple[MediaReport, ...]:
+        """The paths of which nothing is stored."""
+        return tuple(media for media in self.media if media.status is MediaStatus.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableStatus:
+    """An embedding table and its HNSW index."""
+
+    slug: str
+    dim: int
+    rows: int
+    table_bytes: int
+    index_bytes: int | None  # None: no index, searches compare every row
+    m: int | None
+    ef_construction: int | None
+    rows_at_build: int | None
+    build_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneListing:
+    """A backbone as it is offered."""
+
+    name: str
+    dim: int
+    input_size: int  # pixels, square
+    weights: str | None  # path of the file at hand; None: not on this machine
+    weights_from: str  # where they come from
+    is_default: bool

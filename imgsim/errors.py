@@ -7,7 +7,9 @@ ImgsimError
 ├── MediaError                    one file cannot be used; carries its path
 │   ├── MediaNotFound
 │   ├── UnsupportedMedia          opened, and it is neither an image nor a video
-│   └── DecodeError               an image or a video, but damaged
+│   ├── DecodeError               an image or a video, but damaged
+│   └── BlankPicture              nearly one colour: there is nothing to compare
+├── OutputError                   a file that was asked for cannot be written
 ├── BackboneError
 │   ├── WeightsMissing
 │   ├── WeightsMismatch           the file's weights do not fit the network
@@ -78,6 +80,14 @@ class UnsupportedMedia(MediaError):
 
 class DecodeError(MediaError):
     """The file is an image or a video, but damaged beyond use."""
+
+
+class BlankPicture(MediaError):
+    """The picture is nearly one colour; whatever it is compared with, the answer means nothing."""
+
+
+class OutputError(ImgsimError):
+    """A result cannot be written where it was asked for."""
 
 
 class BackboneError(ImgsimError):

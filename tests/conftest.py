@@ -1,0 +1,105 @@
+"""Fixtures for every kind of test. Databases are real: a server that cannot start fails."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from imgsim.store import migrations
+from imgsim.store.engine import Session
+from imgsim.store.server import EmbeddedServer
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-golden`, which rewrites the files in tests/golden instead of comparing."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real media that lies beside a checkout; the test is skipped without it."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of test media is not beside this checkout")
+    return SHARED
+
+
+def make_server_root() -> Path:
+    """A new folder that the server's unprivileged user can reach, with a space in its name.
+
+    pytest's own tmp_path has parents of mode 0700, which a server started by root cannot enter.
+    """
+    root = Path(tempfile.mkdtemp(prefix="imgsim test "))
+    root.chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def server_root() -> Iterator[Path]:
+    """A folder for one test's own data directory; removed afterwards."""
+    root = make_server_root()
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """One embedded PostgreSQL for the whole run."""
+    root = make_server_root()
+    server = EmbeddedServer(root / "data")
+    server.ensure()
+    yield server
+    server.stop()
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedServer) -> str:
+    """The name of a database with all migrations applied, to clone from."""
+    name = "template_imgsim"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    migrations.upgrade(make_conninfo(server.url(), dbname=name))
+    return name
+
+
+@pytest.fixture
+def empty_database(server: EmbeddedServer) -> Iterator[str]:
+    """The conninfo of a new database without any tables, not even pgvector."""
+    yield from _database(server, "template1")
+
+
+@pytest.fixture
+def database(server: EmbeddedServer, template: str) -> Iterator[str]:
+    """The conninfo of a new, migrated, empty gallery."""
+    yield from _database(server, template)
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Session]:
+    """An open session on a new gallery."""
+    session = Session(database)
+    yield session
+    session.close()
+
+
+def _database(server: EmbeddedServer, source: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        yield make_conninfo(server.url(), dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
