@@ -1,0 +1,118 @@
+"""Bring a database's schema to this imgsim's version, and tell where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from imgsim.errors import DatabaseAhead, DatabaseBehind
+from imgsim.store import engine, schema
+
+_PUBLIC = ("public",)
+"""Migrations name their schema; were it in the search path, Alembic would take it as default."""
+
+_UPGRADE_LOCK = 0x696D6773  # "imgs": two processes that upgrade at once take turns
+
+
+def folder() -> Path:
+    """Where the migration scripts are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration; no ini file is needed."""
+    made = Config()
+    made.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+def head() -> str:
+    """The newest revision this imgsim knows."""
+    newest = ScriptDirectory.from_config(config()).get_current_head()
+    if newest is None:
+        raise FileNotFoundError(f"no migrations in {folder()}")
+    return newest
+
+
+def current(connection: Connection) -> str | None:
+    """The revision the database is at; None for a database that imgsim never used."""
+    options = {"version_table_schema": schema.SCHEMA}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def upgrade(url: str) -> bool:
+    """Bring the database of `url` to `head()`. True when something was done.
+
+    Raises:
+        PgvectorUnusable, DatabaseAhead, DatabaseUnreachable
+    """
+    own = engine.create(url, search_path=_PUBLIC)
+    try:
+        with engine.translated(), own.connect() as connection:
+            _update_extension(connection)
+            engine.require_pgvector(connection)
+            with engine.transaction(connection):
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+                before = current(connection)
+                _refuse_unknown(before)
+                if before == head():
+                    return False
+                command.upgrade(config(connection), "head")
+            return True
+    finally:
+        own.dispose()
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database of `url` back to `revision` (`base`: before the first migration)."""
+    own = engine.create(url, search_path=_PUBLIC)
+    try:
+        with engine.translated(), own.connect() as connection, engine.transaction(connection):
+            command.downgrade(config(connection), revision)
+    finally:
+        own.dispose()
+
+
+def require_current(connection: Connection) -> None:
+    """Check that the schema is the one this imgsim was written for.
+
+    Raises:
+        DatabaseBehind: it is older or absent.
+        DatabaseAhead: a newer imgsim upgraded it.
+    """
+    found = current(connection)
+    _refuse_unknown(found)
+    if found != head():
+        state = "has no imgsim tables yet" if found is None else f"is at revision {found}"
+        raise DatabaseBehind(
+            f"The database {state}, this imgsim needs {head()}. Run `imgsim db upgrade` first."
+        )
+
+
+def _refuse_unknown(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseAhead(
+            f"The database is at revision {revision}, which this imgsim does not know: a newer one "
+            "upgraded it. Update imgsim (pip install -U imgsim), or use another database."
+        )
+
+
+def _update_extension(connection: Connection) -> None:
+    """Take up a newer pgvector that the server has, as its own update scripts do it."""
+    row = connection.execute(
+        text(
+            "SELECT installed_version, default_version FROM pg_available_extensions "
+            "WHERE name = 'vector' AND installed_version IS NOT NULL"
+        )
+    ).one_or_none()
+    if row and engine.version_tuple(row[0]) < engine.version_tuple(row[1]):
+        connection.execute(text("ALTER EXTENSION vector UPDATE"))

@@ -1,0 +1,182 @@
+"""The declared tables. Migrations must equal them (`alembic check`); comments reach `\\d+`.
+
+Embedding tables are not here: there is one per backbone revision, made at run time by
+`store.embedding_tables`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+SCHEMA = "imgsim"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+
+def _key(name: str, comment: str) -> Column[int]:
+    return Column(name, BigInteger, Identity(always=True), primary_key=True, comment=comment)
+
+
+def _reference(
+    column: str, comment: str, *, primary_key: bool = False, index: bool = False
+) -> Column[int]:
+    return Column(
+        column.rpartition(".")[2],
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.{column}", ondelete="CASCADE"),
+        nullable=False,
+        primary_key=primary_key,
+        index=index,
+        comment=comment,
+    )
+
+
+def _moment(name: str, comment: str) -> Column[datetime]:
+    return Column(
+        name, TIMESTAMP(timezone=True), nullable=False, server_default=func.now(), comment=comment
+    )
+
+
+media = Table(
+    "media",
+    metadata,
+    _key("media_id", "Surrogate key"),
+    Column("content_id", Text, nullable=False, unique=True, comment="sha256:<hex> of the bytes"),
+    Column("kind", Text, comment="image or video; null when the file could not be opened"),
+    Column("width", Integer, comment="Pixels, as displayed (rotation and aspect ratio applied)"),
+    Column("height", Integer, comment="Pixels, as displayed (rotation and aspect ratio applied)"),
+    Column("duration_s", Double, comment="Seconds as the container declares them; may be wrong"),
+    Column("frame_rate", Double, comment="Average frames per second as declared; may be wrong"),
+    Column("codec", Text, comment="Name of the decoder's format, for example h264 or jpeg"),
+    Column("stream_index", Integer, comment="Which stream of the container was decoded"),
+    Column("time_base_num", Integer, comment="Numerator of the unit of frame.pts, in seconds"),
+    Column("time_base_den", Integer, comment="Denominator of the unit of frame.pts, in seconds"),
+    Column("status", Text, nullable=False, comment="pending, complete, partial or failed"),
+    Column("detail", Text, comment="Why the status is not complete"),
+    Column(
+        "decoded_frames",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Frames that decode, whatever the sampling; 1 for an image",
+    ),
+    _moment("ingested_at", "When this content was last published"),
+    CheckConstraint("kind IN ('image', 'video')", name="kind"),
+    CheckConstraint("status IN ('pending', 'complete', 'partial', 'failed')", name="status"),
+    comment="One row per content: the same bytes at two paths are one media",
+)
+
+media_path = Table(
+    "media_path",
+    metadata,
+    _key("media_path_id", "Surrogate key; the lowest whose file exists is used first"),
+    _reference("media.media_id", "What lies at this path", index=True),
+    Column("host", Text, nullable=False, comment="Name of the machine that saw the path"),
+    Column("path_raw", LargeBinary, nullable=False, comment="The path's bytes; need not be UTF-8"),
+    Column(
+        "path",
+        Text,
+        nullable=False,
+        comment="Absolute path, readable; bytes that are not UTF-8 replaced",
+    ),
+    _moment("seen_at", "When the content was last seen there"),
+    UniqueConstraint("host", "path_raw"),
+    comment="Every path at which a media was seen",
+)
+
+frame = Table(
+    "frame",
+    metadata,
+    _key("frame_id", "Surrogate key; embedding tables point here"),
+    _reference("media.media_id", "The media this frame was decoded from"),
+    Column(
+        "frame_index",
+        Integer,
+        nullable=False,
+        comment="0-based, counts all decodable frames in presentation order; 0 for an image",
+    ),
+    Column("pts", BigInteger, comment="Presentation time in units of the media's time base"),
+    Column("timestamp_s", Double, comment="Presentation time in seconds; null for an image"),
+    Column("is_blank", Boolean, nullable=False, comment="Nearly one colour: kept, not embedded"),
+    Column("thumbnail", LargeBinary, nullable=False, comment="JPEG, long side about 160 pixels"),
+    UniqueConstraint("media_id", "frame_index"),
+    comment="One row per kept frame; an image has one",
+)
+
+backbone = Table(
+    "backbone",
+    metadata,
+    _key("backbone_id", "Surrogate key"),
+    Column("name", Text, nullable=False, comment="As in `imgsim backbones`"),
+    Column(
+        "revision", Text, nullable=False, comment="All that changes the vector, weights included"
+    ),
+    Column("slug", Text, nullable=False, unique=True, comment="Suffix of embedding_<slug>"),
+    Column("dim", Integer, nullable=False, comment="Length of the embedding"),
+    Column("measure", Text, nullable=False, comment="Distance measure: cosine"),
+    Column("weights_sha256", Text, nullable=False, comment="Digest of the weights file, hex"),
+    Column(
+        "weights_path", Text, comment="File given with --weights; null for the standard weights"
+    ),
+    _moment("created_at", "When the revision was first used"),
+    UniqueConstraint("name", "revision"),
+    CheckConstraint("slug ~ '^[a-z][a-z0-9_]{0,47}$'", name="slug"),
+    CheckConstraint("measure = 'cosine'", name="measure"),
+    comment="One row per backbone revision; two revisions are never mixed in one search",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    _reference("media.media_id", "Which media", primary_key=True),
+    _reference("backbone.backbone_id", "By which backbone revision", primary_key=True, index=True),
+    Column("sampling", Text, primary_key=True, comment="all, every=N or fps=F"),
+    Column("status", Text, nullable=False, comment="complete or partial"),
+    Column(
+        "embedded", Integer, nullable=False, comment="Frames of this sampling with an embedding"
+    ),
+    Column("detail", Text, comment="Why the status is not complete"),
+    _moment("completed_at", "When it was last published"),
+    CheckConstraint("status IN ('complete', 'partial')", name="status"),
+    comment="What was embedded: the same media, backbone and sampling again is not done again",
+)
+
+hnsw_index = Table(
+    "hnsw_index",
+    metadata,
+    _reference("backbone.backbone_id", "Whose embedding table is indexed", primary_key=True),
+    Column("m", Integer, nullable=False, comment="Links per node, as given to pgvector"),
+    Column("ef_construction", Integer, nullable=False, comment="As given to pgvector"),
+    Column("rows", BigInteger, nullable=False, comment="Rows in the table when it was built"),
+    Column("build_s", Double, nullable=False, comment="Seconds the build took"),
+    Column("pgvector_version", Text, nullable=False, comment="Extension version that built it"),
+    _moment("built_at", "When the build ended"),
+    comment="How each HNSW index was built; never read from the index's name",
+)

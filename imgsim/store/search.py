@@ -1,0 +1,109 @@
+"""Nearest-neighbour queries.
+
+Two statements. The one for the index orders by the distance alone, since nothing else makes
+pgvector use it. The exact one adds 0 to the distance, which no index matches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from imgsim.domain import FrameRef, Hit, MediaKind, Vectors
+from imgsim.store import gallery, schema
+from imgsim.store.engine import Session
+from imgsim.store.indexes import has_index
+from imgsim.store.registry import BackboneRow
+
+MAX_EF_SEARCH = 1000
+"""pgvector's limit. The index returns at most ef_search rows, so a larger k is answered exactly."""
+
+DEFAULT_EF_SEARCH = 100
+"""recall@10 of .97 to .98 on 100,000 clustered vectors of 512 to 2,048 dimensions; 40 gave .92."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The hits of one query, and how they were found."""
+
+    hits: list[Hit]
+    exact: bool  # every row compared, rather than the HNSW index followed
+
+
+def exact_neighbours(backbone: BackboneRow, vector: Vectors, k: int) -> Select[Any]:
+    """The k nearest of all rows, ties by frame_id."""
+    table = backbone.table.c
+    distance = table.embedding.cosine_distance(vector)
+    return (
+        select(table.frame_id, distance.label("distance"))
+        .order_by(distance + 0, table.frame_id)
+        .limit(k)
+    )
+
+
+def index_neighbours(backbone: BackboneRow, vector: Vectors, k: int) -> Select[Any]:
+    """The k nearest as the HNSW index finds them; hnsw.ef_search must be k or more."""
+    table = backbone.table.c
+    distance = table.embedding.cosine_distance(vector)
+    return select(table.frame_id, distance.label("distance")).order_by(distance).limit(k)
+
+
+def _described(neighbours: Select[Any]) -> Select[Any]:
+    """Neighbours with their frame and media, nearest first, ties by frame_id."""
+    near = neighbours.subquery("near")
+    frame, media = schema.frame, schema.media
+    return (
+        select(
+            near.c.frame_id,
+            near.c.distance,
+            frame.c.frame_index,
+            frame.c.timestamp_s,
+            media.c.media_id,
+            media.c.kind,
+        )
+        .join(frame, frame.c.frame_id == near.c.frame_id)
+        .join(media, media.c.media_id == frame.c.media_id)
+        .order_by(near.c.distance, near.c.frame_id)
+    )
+
+
+def nearest(
+    session: Session,
+    backbone: BackboneRow,
+    vector: Vectors,
+    k: int,
+    *,
+    exact: bool = False,
+    ef_search: int = DEFAULT_EF_SEARCH,
+) -> Answer:
+    """The k frames nearest to a unit vector, float32 (dim,), by cosine distance.
+
+    The HNSW index is used where there is one, unless `exact` is set or k is over what it returns.
+    """
+    with session.transaction() as connection:
+        exact = exact or k > MAX_EF_SEARCH or not has_index(connection, backbone)
+        if exact:
+            query = exact_neighbours(backbone, vector, k)
+        else:
+            query = index_neighbours(backbone, vector, k)
+            width = str(min(MAX_EF_SEARCH, max(ef_search, k)))
+            connection.execute(select(func.set_config("hnsw.ef_search", width, True)))
+        rows = connection.execute(_described(query)).all()
+        paths = gallery.paths_of(connection, {row.media_id for row in rows})
+    hits = [
+        Hit(
+            rank=rank,
+            distance=float(row.distance),
+            frame=FrameRef(
+                frame_id=row.frame_id,
+                path=str(gallery.first_present(paths[row.media_id])),
+                kind=MediaKind(row.kind),
+                frame_index=row.frame_index,
+                timestamp_s=row.timestamp_s,
+            ),
+        )
+        for rank, row in enumerate(rows, start=1)
+    ]
+    return Answer(hits=hits, exact=exact)
