@@ -1,0 +1,52 @@
+"""A loaded backbone at work: pictures in, unit vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imgsim.backbones import runtime
+from imgsim.domain import PixelBatch, Vectors
+from imgsim.vectors import l2_normalize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedder:
+    """A network with its weights, ready on a device."""
+
+    name: str
+    dim: int  # length of an embedding
+    input_size: int  # pixels; pictures are squares of this side
+    revision: str  # names the embeddings: two are comparable only where it is the same
+    weights: Path  # absolute, as loaded
+    weights_sha256: str  # hex
+    device: str  # cpu | gpu
+    forward: Callable[[PixelBatch], Vectors]  # at most runtime.BATCH pictures, not normalised
+
+    def embed(self, pictures: PixelBatch) -> Vectors:
+        """Embed pictures that were already resized to the network's input.
+
+        Args:
+            pictures: uint8, shape (n, input_size, input_size, 3), RGB, any n; not written to.
+
+        Returns:
+            float32, shape (n, dim), each row of unit length. A row does not depend on the other
+            pictures of its batch.
+
+        Raises:
+            ValueError: another shape or dtype, or an embedding without direction (all zero).
+        """
+        side = self.input_size
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side, 3):
+            raise ValueError(
+                f"{self.name} takes uint8 pictures of shape (n, {side}, {side}, 3), "
+                f"not {pictures.dtype} of shape {pictures.shape}."
+            )
+        if not len(pictures):
+            return np.zeros((0, self.dim), np.float32)
+        starts = range(0, len(pictures), runtime.BATCH)
+        parts = [self.forward(pictures[at : at + runtime.BATCH]) for at in starts]
+        return l2_normalize(np.concatenate(parts))
