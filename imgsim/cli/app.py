@@ -1,0 +1,126 @@
+"""The `imgsim` command: global options, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from imgsim import __version__
+from imgsim.cli import backbones, database, demo, index, ingest, search
+from imgsim.cli.exit_codes import ExitCode, exit_code_of
+from imgsim.cli.state import State
+from imgsim.cli.terminal import Terminal
+from imgsim.config import DATA_DIR, DATABASE_URL, Settings
+from imgsim.errors import ImgsimError
+
+
+class _Reporting(TyperGroup):
+    """Runs the commands. The only place that catches, and that ends a run with an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a Context of Typer's own copy of click
+        """Run the command that was asked for; always ends by raising typer.Exit."""
+        try:
+            code = super().invoke(ctx)
+        except ImgsimError as error:
+            if ctx.params["debug"]:
+                raise
+            Terminal(quiet=False).error(str(error))
+            code = exit_code_of(error)
+        except KeyboardInterrupt:
+            Terminal(quiet=False).error("interrupted; what was finished before is stored.")
+            code = ExitCode.INTERRUPTED
+        except BrokenPipeError:
+            # The reader of stdout has seen enough (`imgsim search ... | head`).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = ExitCode.DONE
+        raise typer.Exit(code or ExitCode.DONE)
+
+
+app = typer.Typer(
+    name="imgsim",
+    cls=_Reporting,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("ingest")(ingest.ingest_command)
+app.command("search")(search.search_command)
+app.command("backbones")(backbones.backbones_command)
+app.add_typer(index.app, name="index")
+app.add_typer(database.app, name="db")
+
+_FLAGS = ("--debug", "--quiet")
+_WITH_VALUE = ("--database-url", "--data-dir")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imgsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    context: typer.Context,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Another PostgreSQL than the embedded one, postgresql://user:password@host/name "
+            f"(or {DATABASE_URL}).",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"Where the embedded PostgreSQL keeps its files (or {DATA_DIR}).",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Find the images and video frames that look like a given one.
+
+    These options may stand before or after the command's name.
+    """
+    del debug, version  # read in _Reporting and _show_version
+    settings = Settings.read(os.environ, database_url=database_url, data_dir=data_dir)
+    context.obj = State(settings=settings, terminal=Terminal(quiet=quiet))
+
+
+def hoist(arguments: list[str]) -> list[str]:
+    """Put global options before the command, wherever they stand.
+
+    What comes after `--`, and what is psql's, stays where it is.
+    """
+    ends = [arguments.index(word) for word in ("--", "psql") if word in arguments]
+    end = min(ends, default=len(arguments))
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments[:end])
+    for word in words:
+        if word in _FLAGS or word.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
+            first.append(word)
+        elif word in _WITH_VALUE:
+            first.extend([word, *[value for value in [next(words, None)] if value is not None]])
+        else:
+            rest.append(word)
+    return first + rest + arguments[end:]
+
+
+def main() -> None:
+    """Run the command line and exit with one of ExitCode."""
+    app(hoist(sys.argv[1:]), prog_name="imgsim")

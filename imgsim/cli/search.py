@@ -1,0 +1,67 @@
+"""`imgsim search`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgsim.cli.exit_codes import ExitCode, of_inputs
+from imgsim.cli.options import BackboneOption, Device, DeviceOption, WeightsOption, choice_of
+from imgsim.cli.state import state_of
+from imgsim.pipeline.search import DEFAULT_K, find_similar
+from imgsim.pipeline.sheet import write_sheet
+from imgsim.reports import search_csv, search_json, search_table
+
+
+class Format(StrEnum):
+    """How hits are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+_RENDER = {
+    Format.TABLE: search_table.render,
+    Format.JSON: search_json.render,
+    Format.CSV: search_csv.render,
+}
+
+
+def search_command(
+    context: typer.Context,
+    queries: Annotated[
+        list[str], typer.Argument(help="Pictures to look for; they need not be in the gallery.")
+    ],
+    k: Annotated[int, typer.Option("-k", help="Hits for each query.")] = DEFAULT_K,
+    backbone: BackboneOption = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = Device.AUTO,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare every embedding, index or not.")
+    ] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also draw the queries and their hits into this PNG.", show_default=False
+        ),
+    ] = None,
+) -> ExitCode:
+    """Find the frames and images most like a picture."""
+    state = state_of(context)
+    choice = choice_of(backbone, weights, device)
+    with state.session() as session:
+        report = find_similar(
+            session, queries, choice=choice, k=k, exact=exact, note=state.terminal.note
+        )
+        if sheet and report.results:
+            write_sheet(session, list(report.results), sheet)
+    for error in report.failed:
+        state.terminal.error(str(error))
+    if report.results:
+        typer.echo(_RENDER[format_](report.results))
+    return of_inputs(len(queries) - len(report.failed), len(report.failed))

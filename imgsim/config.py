@@ -1,0 +1,37 @@
+"""Settings of a run: from options, else from the environment, else the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgsim.store.server import default_data_dir
+
+DATABASE_URL = "IMGSIM_DATABASE_URL"
+DATA_DIR = "IMGSIM_DATA_DIR"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Where the gallery is."""
+
+    database_url: str | None  # None: the embedded server
+    data_dir: Path  # of the embedded server; absolute
+
+    @classmethod
+    def read(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        database_url: str | None = None,
+        data_dir: Path | None = None,
+    ) -> Settings:
+        """Options win over the environment; an empty variable counts as unset.
+
+        A data directory named in an option means the embedded server, even if the environment
+        names another database.
+        """
+        url = database_url or (environment.get(DATABASE_URL) if data_dir is None else None)
+        folder = data_dir or environment.get(DATA_DIR) or default_data_dir()
+        return cls(database_url=url or None, data_dir=Path(folder).expanduser().absolute())

@@ -1,0 +1,42 @@
+"""The whole job once, on the sample that comes with the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import imgsim
+from imgsim.domain import IngestReport, QueryResult
+from imgsim.pipeline.ingest import ingest
+from imgsim.pipeline.progress import Progress
+from imgsim.pipeline.search import find_similar
+from imgsim.pipeline.sheet import write_sheet
+from imgsim.store.engine import Session
+
+SAMPLE = Path(imgsim.__file__).resolve().parent / "sample"
+VIDEO = SAMPLE / "bigbuckbunny.mp4"
+PICTURE = SAMPLE / "bunny_leaves_the_burrow.jpg"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoReport:
+    """What the demo did."""
+
+    ingested: IngestReport
+    result: QueryResult
+    sheet: Path  # PNG
+
+
+def run_demo(session: Session, sheet: Path, *, k: int, progress: Progress) -> DemoReport:
+    """Ingest the sample video, search it with the sample picture, draw the answer.
+
+    Raises:
+        DatabaseError, BackboneError, OutputError
+    """
+    ingested = ingest(session, [str(VIDEO)], progress=progress)
+    found = find_similar(session, [str(PICTURE)], k=k, note=progress.note)
+    for error in found.failed:
+        raise error
+    (result,) = found.results
+    write_sheet(session, [result], sheet)
+    return DemoReport(ingested=ingested, result=result, sheet=sheet)

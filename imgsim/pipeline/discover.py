@@ -1,0 +1,67 @@
+"""From what was typed to a list of files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from imgsim.errors import MediaError, MediaNotFound, UnsupportedMedia
+from imgsim.sources import SUFFIXES
+
+
+def discover(inputs: Iterable[str]) -> Iterator[Path | MediaError]:
+    """Files to ingest, each once, as absolute paths with symbolic links kept.
+
+    A file is taken whatever its name. A folder is walked recursively and gives the files whose
+    suffix is a media's, in order of name. What does not exist is taken for a glob pattern (`**`
+    spans folders). An input that leads to nothing yields the error that says so.
+    """
+    seen: set[Path] = set()
+    for given in inputs:
+        for found in _expand(given):
+            if isinstance(found, MediaError):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                yield found
+
+
+def _expand(given: str) -> Iterator[Path | MediaError]:
+    path = absolute(given)
+    if path.is_dir():
+        yield from _walk(path)
+    elif path.exists():
+        yield path
+    elif glob.has_magic(given) and (matches := sorted(_glob(given))):
+        for match in matches:
+            if absolute(match).is_file():
+                yield absolute(match)
+    else:
+        kind = "no file matches this pattern" if glob.has_magic(given) else "no such file or folder"
+        yield MediaNotFound(path, f"{kind}; check the spelling")
+
+
+def _glob(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _walk(folder: Path) -> Iterator[Path | MediaError]:
+    empty = True
+    unreadable: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=unreadable.append):
+        folders.sort()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES:
+                empty = False
+                yield Path(root, name)
+    for error in unreadable:
+        yield MediaNotFound(Path(error.filename), f"cannot be read: {error.strerror}")
+    if empty and not unreadable:
+        yield UnsupportedMedia(folder, "the folder holds no image or video")
+
+
+def absolute(given: str | Path) -> Path:
+    """The absolute path, without following symbolic links."""
+    return Path(os.path.abspath(given))  # noqa: PTH100 - Path.resolve would follow the links

@@ -1,0 +1,92 @@
+"""From a backbone's name to a network that embeds, with the weights the gallery remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imgsim import backbones
+from imgsim.backbones import Embedder, PinnedBackbone
+from imgsim.errors import InvalidArgument, WeightsMismatch, WeightsMissing
+from imgsim.store import registry
+from imgsim.store.engine import Session
+from imgsim.store.registry import BackboneRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Which backbones to use and how to run them, as asked for on the command line."""
+
+    names: Sequence[str] = (backbones.DEFAULT,)
+    weights: Path | None = None  # a file for the one backbone named
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgument or UnknownBackbone for a choice that cannot be met."""
+        for name in self.names:
+            backbones.get(name)
+        if self.weights is not None and len(self.names) != 1:
+            raise InvalidArgument(
+                "--weights is the file of one backbone: give exactly one -b with it, "
+                f"not {len(self.names)}."
+            )
+
+
+@dataclass(kw_only=True, slots=True)
+class Network:
+    """A pinned backbone that is built when it is first needed; building takes seconds."""
+
+    pinned: PinnedBackbone
+    weights_path: Path | None  # the file asked for or remembered; None: the standard weights
+    _embedder: Embedder | None = field(default=None, init=False)
+
+    def embedder(self, note: Callable[[str], None]) -> Embedder:
+        """The built network; `note` is told which device it is on when it is built."""
+        if self._embedder is None:
+            self._embedder = self.pinned.load()
+            note(f"{self.pinned.name} runs on {self._embedder.device}")
+        return self._embedder
+
+
+def open_networks(session: Session, choice: Choice) -> list[Network]:
+    """A network for each name, once, with the weights that were asked for or are remembered.
+
+    Raises:
+        WeightsMissing: none are at hand, or the remembered file is gone.
+        WeightsMismatch: the remembered file has changed.
+    """
+    return [_open(session, name, choice) for name in dict.fromkeys(choice.names)]
+
+
+def _open(session: Session, name: str, choice: Choice) -> Network:
+    if choice.weights:
+        pinned = backbones.pin(name, weights=choice.weights, device=choice.device)
+        return Network(pinned=pinned, weights_path=pinned.weights)
+    remembered = registry.newest(session, name)
+    path = remembered.weights_path if remembered else None
+    if path and not path.is_file():
+        raise WeightsMissing(
+            f"'{name}' was ingested with the weights file {path}, which is not there any more. "
+            "Put it back, or name it with --weights FILE."
+        )
+    pinned = backbones.pin(name, weights=path, device=choice.device)
+    if remembered and path and pinned.weights_sha256 != remembered.weights_sha256:
+        raise WeightsMismatch(
+            f"The weights file {path} has changed since '{name}' was ingested with it. Name the "
+            "file to use with --weights FILE; other weights need an ingest of their own."
+        )
+    return Network(pinned=pinned, weights_path=path)
+
+
+def register(session: Session, network: Network) -> BackboneRow:
+    """The gallery's row for a network, made where it is new."""
+    pinned = network.pinned
+    return registry.register(
+        session,
+        name=pinned.name,
+        revision=pinned.revision,
+        dim=pinned.dim,
+        weights_sha256=pinned.weights_sha256,
+        weights_path=network.weights_path,
+    )

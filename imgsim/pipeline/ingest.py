@@ -1,0 +1,195 @@
+"""Ingest: files -> frames -> embeddings -> gallery.
+
+Frames of several media share a batch, so that a folder of photos runs as fast as a video. A media
+is published once all its frames have been through the networks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from imgsim.domain import Frame, IngestReport, MediaKind, MediaReport, MediaStatus
+from imgsim.errors import MediaError
+from imgsim.pipeline.batch import BATCH_SIZE, Batch, Lane
+from imgsim.pipeline.discover import discover
+from imgsim.pipeline.embedders import Choice, open_networks, register
+from imgsim.pipeline.frames import content_id, prepare
+from imgsim.pipeline.job import Job, refused, unchanged
+from imgsim.pipeline.progress import Progress, Silent
+from imgsim.sampling import ALL_FRAMES, Sampling
+from imgsim.sources import Media, open_media
+from imgsim.store import gallery, indexes
+from imgsim.store.engine import Session
+from imgsim.store.write import Writer, open_writer
+
+
+def ingest(
+    session: Session,
+    inputs: Iterable[str],
+    *,
+    choice: Choice | None = None,
+    sampling: Sampling = ALL_FRAMES,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Put images and videos into the gallery, with the embeddings of each chosen backbone.
+
+    Args:
+        session: the database.
+        inputs: files, folders (walked recursively) and glob patterns.
+        choice: which backbones; the default one if None.
+        sampling: which frames of a video to keep.
+        progress: is told how it goes.
+
+    Returns:
+        What became of each path. A file that cannot be used is reported, not raised: the others
+        are stored.
+
+    Raises:
+        DatabaseError, BackboneError: nothing further can be stored. Media published so far stay.
+    """
+    progress = progress or Silent()
+    found = list(discover(inputs))
+    files = [item for item in found if isinstance(item, Path)]
+    reports = [refused(item) for item in found if isinstance(item, MediaError)]
+    progress.start(len(files))
+    lanes = [
+        Lane(network=network, backbone=register(session, network))
+        for network in open_networks(session, choice or Choice())
+    ]
+    with open_writer(session, [lane.backbone for lane in lanes]) as writer:
+        run = _Run(writer, lanes, sampling, progress)
+        for path in run.take(files, wait=False):
+            run.take([path], wait=True)
+    if run.frames:
+        _build_due_indexes(session, lanes, progress)
+    order = {str(getattr(item, "path", item)): position for position, item in enumerate(found)}
+    media = sorted(reports + run.reports, key=lambda report: order[report.path])
+    return IngestReport(media=tuple(media), frames=run.frames, elapsed_s=run.elapsed_s)
+
+
+def _build_due_indexes(session: Session, lanes: Sequence[Lane], progress: Progress) -> None:
+    for lane in lanes:
+        build_s = indexes.build_if_due(session, lane.backbone, progress.note)
+        if build_s is not None:
+            progress.note(f"HNSW index of {lane.backbone.name} built in {build_s:.1f} s")
+
+
+class _Run:
+    """The state of one ingest."""
+
+    def __init__(
+        self, writer: Writer, lanes: Sequence[Lane], sampling: Sampling, progress: Progress
+    ) -> None:
+        self.reports: list[MediaReport] = []
+        self.frames = 0  # kept, of all media
+        self.elapsed_s = 0.0  # decoding, embedding, writing; without building networks
+        self._writer = writer
+        self._lanes = lanes
+        self._sampling = sampling
+        self._progress = progress
+        self._batch = Batch(writer, lanes, progress.note)
+        self._jobs = 0
+        self._decoded: list[Job] = []  # their last frames are in the batch
+
+    def take(self, paths: Sequence[Path], *, wait: bool) -> list[Path]:
+        """Ingest files; gives back those whose content somebody else is at, unless `wait` is set.
+
+        That may be another process, or this run under another path.
+        """
+        busy = []
+        for path in paths:
+            try:
+                content = content_id(path)
+            except MediaError as error:
+                self._report(refused(error))
+                continue
+            if self._writer.claim(content, wait=wait):
+                self._take_claimed(path, content)
+            else:
+                busy.append(path)
+        self._publish_decoded()
+        return busy
+
+    def _take_claimed(self, path: Path, content: str) -> None:
+        connection = self._writer.connection
+        backbones = [lane.backbone for lane in self._lanes]
+        known = gallery.survey(connection, content, backbones, self._sampling.key)
+        if known.media and (report := unchanged(path, known)):
+            gallery.remember_path(connection, known.media.media_id, path)
+            self._writer.release(content)
+            self._report(report)
+            return
+        self._jobs += 1
+        job = Job.begin(self._jobs, path, content, known)
+        self._build_networks(job)
+        started = time.monotonic()
+        self._decode(job)
+        self._decoded.append(job)
+        self.elapsed_s += time.monotonic() - started
+        # A video is worth a batch that is not full; pictures wait until they fill one.
+        if not _is_image(job) or len(self._decoded) >= BATCH_SIZE:
+            self._publish_decoded()
+
+    def _build_networks(self, job: Job) -> None:
+        """Before the clock runs: building takes seconds and is no part of the work's speed."""
+        for lane in self._lanes:
+            if job.wants(lane.backbone.backbone_id):
+                lane.network.embedder(self._progress.note)
+
+    def _decode(self, job: Job) -> None:
+        """Put the kept frames of a media into the batch; what ends it early is noted in the job."""
+        try:
+            with open_media(job.path) as media:
+                job.info = media.info
+                for frame in media.frames(self._sampling):
+                    self._keep(job, frame)
+                    job.decoded_frames = media.decoded_frames
+                    self._progress.at(job.path, _share(media), self.frames)
+                job.decoded_frames = media.decoded_frames
+        except MediaError as error:
+            job.error = error
+
+    def _keep(self, job: Job, frame: Frame) -> None:
+        self.frames += 1
+        takers = [lane for lane in self._lanes if lane.takes(job, frame.index)]
+        for lane in self._lanes:
+            key = lane.backbone.backbone_id
+            if job.wants(key) and lane not in takers:
+                job.embedded[key] += 1
+        if takers:
+            sizes = {lane.network.pinned.input_size for lane in takers}
+            self._batch.add(job, prepare(frame, sizes))
+
+    def _publish_decoded(self) -> None:
+        """Empty the batch; then every media decoded so far is complete in staging."""
+        started = time.monotonic()
+        self._batch.flush()
+        for job in self._decoded:
+            outcome = job.outcome()
+            if outcome.status is MediaStatus.FAILED:
+                self._writer.record_failure(outcome)
+            else:
+                self._writer.publish(job.number, outcome, self._sampling.key, job.embedded)
+            self._writer.release(job.content_id)
+            self._report(job.report())
+        self._decoded.clear()
+        self.elapsed_s += time.monotonic() - started
+
+    def _report(self, report: MediaReport) -> None:
+        self.reports.append(report)
+        self._progress.done(Path(report.path))
+
+
+def _is_image(job: Job) -> bool:
+    return job.info is not None and job.info.kind is MediaKind.IMAGE
+
+
+def _share(media: Media) -> float:
+    """How much of a media is decoded, 0 to 1, as far as its declared length can be believed."""
+    info = media.info
+    declared = info.declared_frames
+    if not declared and info.duration_s and info.frame_rate:
+        declared = round(info.duration_s * info.frame_rate)
+    return min(1.0, media.decoded_frames / declared) if declared else 0.0

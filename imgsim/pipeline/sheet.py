@@ -1,0 +1,29 @@
+"""A picture of a query and its hits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgsim.domain import QueryResult
+from imgsim.errors import OutputError
+from imgsim.pipeline.search import read_query
+from imgsim.reports.sheet import draw_sheet
+from imgsim.store import gallery
+from imgsim.store.engine import Session
+
+
+def write_sheet(session: Session, results: list[QueryResult], path: Path) -> None:
+    """Draw each query with its hits, one result below the other, into a PNG file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    frames = [hit.frame.frame_id for result in results for hit in result.hits]
+    thumbnails = gallery.thumbnails(session, frames)
+    queries = {result.query: read_query(result.query) for result in results}
+    try:
+        path.write_bytes(draw_sheet(results, queries, thumbnails))
+    except OSError as error:
+        raise OutputError(
+            f"The contact sheet cannot be written to {path}: {error.strerror}."
+        ) from error

@@ -1,0 +1,1 @@
+"""Stage 4: hits -> text and pictures. One file a format."""

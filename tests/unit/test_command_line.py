@@ -1,0 +1,73 @@
+"""Parsing, without a database."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from imgsim import errors
+from imgsim.cli.app import hoist
+from imgsim.cli.exit_codes import ExitCode, exit_code_of, of_inputs
+from imgsim.cli.ingest import parse_fps
+from imgsim.config import Settings
+from imgsim.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        (["search", "q.jpg", "--debug"], ["--debug", "search", "q.jpg"]),
+        (["ingest", "--data-dir", "d", "a"], ["--data-dir", "d", "ingest", "a"]),
+        (["ingest", "a", "--database-url=u"], ["--database-url=u", "ingest", "a"]),
+        (["ingest", "--", "--debug"], ["ingest", "--", "--debug"]),
+        (["--quiet", "db", "psql", "--quiet"], ["--quiet", "db", "psql", "--quiet"]),
+        (["ingest", "--data-dir"], ["--data-dir", "ingest"]),
+    ],
+)
+def test_global_options_may_stand_anywhere(typed: list[str], understood: list[str]) -> None:
+    assert hoist(typed) == understood
+
+
+def test_options_win_over_the_environment() -> None:
+    environment = {"IMGSIM_DATABASE_URL": "postgresql://e/e", "IMGSIM_DATA_DIR": "/e"}
+    assert Settings.read(environment).database_url == "postgresql://e/e"
+    assert Settings.read(environment, database_url="postgresql://o/o").database_url == (
+        "postgresql://o/o"
+    )
+    named = Settings.read(environment, data_dir=Path("/o"))
+    assert named.database_url is None
+    assert named.data_dir == Path("/o").absolute()
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings.read({"IMGSIM_DATABASE_URL": ""}).database_url is None
+
+
+@pytest.mark.parametrize(
+    ("given", "fps"), [("1", 1), ("0.5", Fraction(1, 2)), ("30000/1001", Fraction(30000, 1001))]
+)
+def test_fps_is_exact(given: str, fps: Fraction) -> None:
+    assert parse_fps(given) == fps
+
+
+@pytest.mark.parametrize("given", ["fast", "1/0", "nan", "inf", ""])
+def test_what_is_no_rate_is_refused(given: str) -> None:
+    with pytest.raises(InvalidArgument, match="frames a second"):
+        parse_fps(given)
+
+
+def test_exit_codes() -> None:
+    assert exit_code_of(errors.InvalidArgument("k")) is ExitCode.USAGE
+    assert exit_code_of(errors.DatabaseUnreachable("x")) is ExitCode.DATABASE_UNREACHABLE
+    assert exit_code_of(errors.EmptyGallery("x")) is ExitCode.FAILED
+    assert of_inputs(done=3, failed=0) is ExitCode.DONE
+    assert of_inputs(done=3, failed=1) is ExitCode.SOME_INPUTS_FAILED
+    assert of_inputs(done=0, failed=1) is ExitCode.FAILED
+
+
+def test_an_unknown_backbone_is_told_with_the_nearest_name() -> None:
+    message = str(errors.UnknownBackbone("vgg_16", ["vgg16", "resnet50"]))
+    assert "Did you mean 'vgg16'?" in message
+    assert "resnet50" in message
