@@ -1,0 +1,107 @@
+"""A PostgreSQL that is not imgsim's own: what it must have, and what is said where it has not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from imgsim.errors import DatabaseUnreachable, PgvectorUnusable
+from imgsim.store import binaries, engine, migrations
+from imgsim.store.engine import Session
+from imgsim.store.server import EmbeddedServer
+from tests.integration.command import run
+
+
+@pytest.fixture
+def bare_server(server_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a PostgreSQL without pgvector: a copy of our own, with the extension taken out."""
+    found = binaries.find_binaries()
+    assert found.package is not None
+    copy = server_root / found.package.name / "pg"
+    shutil.copytree(found.folder.parent, copy, symlinks=True)
+    bundled = found.package.parent / f"{found.package.name}.libs"
+    if bundled.is_dir():
+        # The programs find these by a path relative to their own folder.
+        shutil.copytree(bundled, server_root / bundled.name)
+    for control in copy.rglob("vector.control"):
+        control.unlink()
+    monkeypatch.setenv("IMGSIM_PG_BIN", str(copy / "bin"))
+    monkeypatch.setattr(binaries, "_has_pgvector", lambda _folder: True)
+    server = EmbeddedServer(server_root / "data")
+    yield server.ensure()
+    server.stop()
+
+
+def test_a_server_without_pgvector_is_told_what_to_install(
+    bare_server: str, picture: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["db", "upgrade"], ["search", picture]):
+        assert run("--database-url", bare_server, *words) == 1
+        err = capfd.readouterr().err
+        assert "has no pgvector" in err
+        assert "0.8.4 or newer" in err
+
+
+def test_an_older_pgvector_is_updated_by_an_upgrade(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE pg_extension SET extversion = '0.8.3' WHERE extname = 'vector'")
+    session = Session(database)
+    with session.connect() as link, pytest.raises(PgvectorUnusable, match="imgsim db upgrade"):
+        engine.require_pgvector(link)
+    migrations.upgrade(database)
+    with session.connect() as link:
+        engine.require_pgvector(link)
+    session.close()
+
+
+def test_pgvector_in_a_schema_of_its_own(
+    empty_database: str, picture: Path, sample: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions")
+    assert run("--database-url", empty_database, "db", "upgrade") == 0
+    assert run("--database-url", empty_database, "ingest", sample, "--every", "44") == 0
+    assert run("--database-url", empty_database, "search", picture, "-k", "1") == 0
+    assert "bigbuckbunny.mp4" in capfd.readouterr().out
+
+
+def test_an_ordinary_user_with_a_schema_of_its_own(
+    server: EmbeddedServer, empty_database: str, picture: Path
+) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        connection.execute("DROP ROLE IF EXISTS plain")
+        connection.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+        (name,) = connection.execute("SELECT current_database()").fetchone() or ("",)
+        port = connection.info.port
+    url = f"postgresql://plain:plain@127.0.0.1:{port}/{name}"
+    assert run("--database-url", url, "db", "upgrade") == 1, "no right to create the schema"
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute(f"GRANT CREATE ON DATABASE {name} TO plain")
+    assert run("--database-url", url, "db", "upgrade") == 0
+    assert run("--database-url", url, "ingest", picture) == 0
+    assert run("--database-url", url, "search", picture) == 0
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute("DROP ROLE plain")
+
+
+def test_a_connection_that_breaks_is_reported(server: EmbeddedServer, database: str) -> None:
+    session = Session(database)
+    with session.connect() as connection:
+        backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+    def ask() -> None:
+        with session.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    with psycopg.connect(server.url(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 1000)", (backend,))
+    with pytest.raises(DatabaseUnreachable, match="cannot be reached"):
+        ask()
+    session.close()
