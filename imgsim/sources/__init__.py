@@ -1,0 +1,88 @@
+"""Files to frames. What a file is, is judged by its content; the suffix only chooses what a folder
+is searched for.
+
+One file a kind of media: `image` (still pictures), `animation` (pictures that move), `video`. Each
+has SUFFIXES and a context manager that yields a `Media`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from imgsim.domain import Frame, MediaInfo, Pixels
+from imgsim.errors import UnsupportedMedia
+from imgsim.sampling import ALL_FRAMES, Sampling
+from imgsim.sources import animation, image, video
+from imgsim.sources.files import open_file
+
+__all__ = ["SUFFIXES", "Media", "open_media", "read_picture"]
+
+SUFFIXES: frozenset[str] = image.SUFFIXES | animation.SUFFIXES | video.SUFFIXES
+"""Suffixes of all kinds, lower-case, with dot."""
+
+
+class Media(Protocol):
+    """One open file. Its frames may be read once."""
+
+    @property
+    def info(self) -> MediaInfo:
+        """What the file says of itself."""
+
+    @property
+    def decoded_frames(self) -> int:
+        """Frames decoded so far, kept or not."""
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the frames that `sampling` keeps, with increasing index and time.
+
+        Only kept frames are converted to RGB.
+
+        Raises:
+            DecodeError: the file is damaged; the frames before the damage were yielded.
+        """
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[Media]:
+    """Open an image, an animation or a video, judged by content; closed when the block ends.
+
+    Raises:
+        MediaNotFound: the path does not exist, may not be read, or is no file.
+        UnsupportedMedia: it is neither an image nor a video that the decoders know.
+        DecodeError: it is one, but not one frame of it can be decoded.
+    """
+    with _opener(path)(path) as media:
+        yield media
+
+
+def read_picture(path: Path) -> Pixels:
+    """Read a query: one still picture, upright, uint8 (height, width, 3) RGB.
+
+    Raises:
+        MediaNotFound: the path does not exist, may not be read, or is no file.
+        UnsupportedMedia: it is a video, or nothing that the decoders know.
+        DecodeError: it is a picture, but damaged, truncated or too large.
+    """
+    with _opener(path)(path) as media:
+        if not isinstance(media, image.StillImage):
+            kind = "an animation" if isinstance(media, animation.Animation) else "a video"
+            reason = (
+                f"is {kind}, and a picture was asked for; give a picture, or extract a frame: "
+                "ffmpeg -ss 1 -i VIDEO -frames:v 1 frame.png"
+            )
+            raise UnsupportedMedia(path, reason)
+        return next(media.frames(ALL_FRAMES)).pixels
+
+
+def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Media]]:
+    """Choose the source for a file. Pillow looks first: FFmpeg would take pictures for videos."""
+    with open_file(path) as file:
+        picture = image.identify(path, file)
+        if picture is None:
+            return video.open_video
+        return (
+            animation.open_animation if animation.is_animated(path, picture) else image.open_image
+        )
