@@ -28,13 +28,14 @@ def prepare(frame: Frame, sizes: Iterable[int]) -> PreparedFrame:
         frame: as decoded.
         sizes: sides in pixels of the squares to make; a blank frame gets none.
     """
-    is_blank = pixels.is_blank(frame.pixels)
+    small = pixels.thumbnail(frame.pixels)
+    is_blank = pixels.is_blank(small)
     row = FrameRow(
         frame_index=frame.index,
         pts=frame.time.pts if frame.time else None,
         timestamp_s=float(frame.time.seconds) if frame.time else None,
         is_blank=is_blank,
-        thumbnail=pixels.thumbnail(frame.pixels),
+        thumbnail=pixels.encode_jpeg(small),
     )
     squares = {} if is_blank else {s: pixels.resize_square(frame.pixels, s) for s in sizes}
     return PreparedFrame(row=row, inputs=squares)

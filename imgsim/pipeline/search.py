@@ -78,7 +78,7 @@ def read_query(query: str) -> Pixels:
     """
     path = absolute(query)
     picture = read_picture(path)
-    if pixels.is_blank(picture):
+    if pixels.is_blank(pixels.thumbnail(picture)):
         raise BlankPicture(path, "the picture is nearly one colour; there is nothing to look for")
     return picture
 

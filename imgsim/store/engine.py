@@ -169,7 +169,7 @@ def require_pgvector(connection: Connection) -> None:
     if version_tuple(used) >= MIN_PGVECTOR:
         return
     if installed and version_tuple(available) >= MIN_PGVECTOR:
-        way_out = "`ALTER EXTENSION vector UPDATE` in this database brings it up to date"
+        way_out = "`imgsim db upgrade` takes up the newer one that the server has"
     else:
         way_out = (
             f"install version {wanted} or newer on the server, then ALTER EXTENSION vector UPDATE"
