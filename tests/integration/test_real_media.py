@@ -18,7 +18,8 @@ STILLS = (0, 14, 15, 16, 29)
 def _presentation_times(video: Path) -> list[float]:
     """Every frame's time in seconds, straight from the decoder."""
     with av.open(str(video)) as container:
-        return sorted(float(frame.pts * frame.time_base) for frame in container.decode(video=0))
+        times = [frame.time for frame in container.decode(video=0)]
+    return sorted(time for time in times if time is not None)
 
 
 def test_stills_find_the_very_frame_they_were_taken_from(
