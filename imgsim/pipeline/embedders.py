@@ -79,9 +79,15 @@ def _open(session: Session, name: str, choice: Choice) -> Network:
     return Network(pinned=pinned, weights_path=path)
 
 
-def register(session: Session, network: Network) -> BackboneRow:
-    """The gallery's row for a network, made where it is new."""
+def register(session: Session, network: Network, note: Callable[[str], None]) -> BackboneRow:
+    """The gallery's row for a network, made where it is new.
+
+    A new one is built first: weights that do not fit must not be remembered. So is one for a GPU,
+    whose absence is an error even where there is nothing to embed.
+    """
     pinned = network.pinned
+    if pinned.device == "gpu" or registry.find(session, pinned.name, pinned.revision) is None:
+        network.embedder(note)
     return registry.register(
         session,
         name=pinned.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imgsim.domain import Frame, IngestReport, MediaKind, MediaReport, MediaStatus
@@ -52,11 +53,21 @@ def ingest(
     progress = progress or Silent()
     found = list(discover(inputs))
     files = [item for item in found if isinstance(item, Path)]
-    reports = [refused(item) for item in found if isinstance(item, MediaError)]
     progress.start(len(files))
+    report = IngestReport(media=(), frames=0, elapsed_s=0.0)
+    if files:
+        report = _ingest_files(session, files, choice or Choice(), sampling, progress)
+    media = [*report.media, *(refused(item) for item in found if isinstance(item, MediaError))]
+    order = {str(getattr(item, "path", item)): position for position, item in enumerate(found)}
+    return replace(report, media=tuple(sorted(media, key=lambda item: order[item.path])))
+
+
+def _ingest_files(
+    session: Session, files: list[Path], choice: Choice, sampling: Sampling, progress: Progress
+) -> IngestReport:
     lanes = [
-        Lane(network=network, backbone=register(session, network))
-        for network in open_networks(session, choice or Choice())
+        Lane(network=network, backbone=register(session, network, progress.note))
+        for network in open_networks(session, choice)
     ]
     with open_writer(session, [lane.backbone for lane in lanes]) as writer:
         run = _Run(writer, lanes, sampling, progress)
@@ -64,9 +75,7 @@ def ingest(
             run.take([path], wait=True)
     if run.frames:
         _build_due_indexes(session, lanes, progress)
-    order = {str(getattr(item, "path", item)): position for position, item in enumerate(found)}
-    media = sorted(reports + run.reports, key=lambda report: order[report.path])
-    return IngestReport(media=tuple(media), frames=run.frames, elapsed_s=run.elapsed_s)
+    return IngestReport(media=tuple(run.reports), frames=run.frames, elapsed_s=run.elapsed_s)
 
 
 def _build_due_indexes(session: Session, lanes: Sequence[Lane], progress: Progress) -> None:

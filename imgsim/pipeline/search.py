@@ -54,8 +54,11 @@ def find_similar(
     """
     if k < 1:
         raise InvalidArgument(f"-k must be 1 or more, not {k}.")
-    networks = open_networks(session, choice or Choice())
-    # Asked before a network is built: building takes seconds, an empty gallery is told at once.
+    choice = choice or Choice()
+    # Asked before weights are fetched and networks built, which takes its time.
+    for name in choice.names:
+        registry.require(session, name)
+    networks = open_networks(session, choice)
     rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
     results: list[QueryResult] = []
     failed: list[MediaError] = []

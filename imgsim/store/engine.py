@@ -1,4 +1,4 @@
-"""Connections: how they are made, what is asked of the server, how driver errors are translated."""
+"""Connections: how they are made, and how driver errors are translated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Connection, Engine, create_engine, exc, text
+from sqlalchemy import Connection, Engine, create_engine, exc
 
-from imgsim.errors import DatabaseError, DatabaseUnreachable, InvalidArgument, PgvectorUnusable
+from imgsim.errors import DatabaseError, DatabaseUnreachable, InvalidArgument
 from imgsim.store import schema
 
 SEARCH_PATH = (schema.SCHEMA, "public")
-MIN_PGVECTOR = (0, 8, 4)
-"""0.8.4 fixes CVE-2026-3172 (parallel HNSW build) and two faults in HNSW vacuuming."""
-
 _CONNECT_TIMEOUT_S = 10
 
 
@@ -144,43 +141,3 @@ def _translate(error: psycopg.Error) -> None:
             "Check --database-url or IMGSIM_DATABASE_URL, or leave both out to use the embedded "
             "server (`imgsim db status`)."
         ) from error
-
-
-def require_pgvector(connection: Connection) -> None:
-    """Check that pgvector is installed on the server, and new enough.
-
-    Raises:
-        PgvectorUnusable: it is not; the message says what to install.
-    """
-    row = connection.execute(
-        text(
-            "SELECT coalesce(installed_version, default_version), default_version, "
-            "installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'vector'"
-        )
-    ).one_or_none()
-    wanted = ".".join(map(str, MIN_PGVECTOR))
-    if row is None:
-        raise PgvectorUnusable(
-            f"This PostgreSQL server has no pgvector. Install version {wanted} or newer on it (for "
-            "example the package postgresql-18-pgvector, or the image pgvector/pgvector), then "
-            "try again."
-        )
-    used, available, installed = row
-    if version_tuple(used) >= MIN_PGVECTOR:
-        return
-    if installed and version_tuple(available) >= MIN_PGVECTOR:
-        way_out = "`imgsim db upgrade` takes up the newer one that the server has"
-    else:
-        way_out = (
-            f"install version {wanted} or newer on the server, then ALTER EXTENSION vector UPDATE"
-        )
-    raise PgvectorUnusable(
-        f"pgvector {used} is too old: imgsim needs {wanted} or newer (it fixes CVE-2026-3172 and "
-        f"faults in HNSW vacuuming); {way_out}."
-    )
-
-
-def version_tuple(version: str) -> tuple[int, ...]:
-    """`0.8.4` as (0, 8, 4); what is not a number ends it."""
-    parts = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, parts[0].split("."))) if parts else ()

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from imgsim.errors import DatabaseAhead, DatabaseBehind
-from imgsim.store import engine, schema
+from imgsim.store import engine, extension, schema
 
 _PUBLIC = ("public",)
 """Migrations name their schema; were it in the search path, Alembic would take it as default."""
@@ -57,10 +57,9 @@ def upgrade(url: str) -> bool:
     own = engine.create(url, search_path=_PUBLIC)
     try:
         with engine.translated(), own.connect() as connection:
-            _update_extension(connection)
-            engine.require_pgvector(connection)
             with engine.transaction(connection):
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+                extension.take_into_use(connection)
                 before = current(connection)
                 _refuse_unknown(before)
                 if before == head():
@@ -104,15 +103,3 @@ def _refuse_unknown(revision: str | None) -> None:
             f"The database is at revision {revision}, which this imgsim does not know: a newer one "
             "upgraded it. Update imgsim (pip install -U imgsim), or use another database."
         )
-
-
-def _update_extension(connection: Connection) -> None:
-    """Take up a newer pgvector that the server has, as its own update scripts do it."""
-    row = connection.execute(
-        text(
-            "SELECT installed_version, default_version FROM pg_available_extensions "
-            "WHERE name = 'vector' AND installed_version IS NOT NULL"
-        )
-    ).one_or_none()
-    if row and engine.version_tuple(row[0]) < engine.version_tuple(row[1]):
-        connection.execute(text("ALTER EXTENSION vector UPDATE"))

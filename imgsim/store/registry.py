@@ -117,8 +117,18 @@ def register(
     return row
 
 
-def require(session: Session, name: str, revision: str) -> BackboneRow:
-    """The row of a backbone revision that has been ingested.
+def find(session: Session, name: str, revision: str) -> BackboneRow | None:
+    """The row of a backbone revision; None when it was never registered."""
+    columns = schema.backbone.c
+    with session.connect() as connection:
+        rows = _fetch(
+            connection, _backbones().where(columns.name == name, columns.revision == revision)
+        )
+    return rows[0] if rows else None
+
+
+def require(session: Session, name: str, revision: str | None = None) -> BackboneRow:
+    """The row of a backbone that has been ingested, of the newest revision if none is named.
 
     Raises:
         EmptyGallery: nothing has been ingested by any backbone.
@@ -128,17 +138,17 @@ def require(session: Session, name: str, revision: str) -> BackboneRow:
         embedded = select(schema.coverage.c.backbone_id).where(schema.coverage.c.embedded > 0)
         used = _fetch(connection, _backbones().where(schema.backbone.c.backbone_id.in_(embedded)))
     for row in used:
-        if (row.name, row.revision) == (name, revision):
+        if row.name == name and revision in (None, row.revision):
             return row
     if not used:
         raise EmptyGallery("The gallery is empty. Fill it first: imgsim ingest PATH...")
-    others = ", ".join(sorted({row.name for row in used}))
     if any(row.name == name for row in used):
         raise BackboneNotIngested(
             f"The gallery was ingested with another revision of '{name}' (other weights, or an "
             f"older imgsim). Run `imgsim ingest PATH... -b {name}` with these weights, or search "
             "with those (--weights FILE). Two revisions are never compared with each other."
         )
+    others = ", ".join(sorted({row.name for row in used}))
     raise BackboneNotIngested(
         f"The gallery has no embeddings of '{name}'; it has: {others}. Search with one of these "
         f"(-b), or add this one: imgsim ingest PATH... -b {name}"

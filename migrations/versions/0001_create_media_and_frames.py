@@ -16,7 +16,7 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    # Left in place by the downgrade: other schemas of the database may use it.
+    # Made before by imgsim itself. A downgrade leaves it: other schemas of the database may use it.
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
     op.create_table(
         "media",

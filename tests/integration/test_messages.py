@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tensorflow
 
 from imgsim.cli.app import app
 from imgsim.errors import EmptyGallery
@@ -40,10 +41,11 @@ def test_a_backbone_that_was_never_ingested(
     imgsim: Imgsim, picture: Path, random_weights: Path
 ) -> None:
     imgsim("ingest", picture)
-    ran = imgsim("search", picture, "-b", "mobilenet_025", "--weights", random_weights)
-    assert ran.code == 1
-    assert _is_clean(ran.err)
-    assert "it has: efficientnet_lite0" in ran.err
+    for weights in ([], ["--weights", random_weights]):
+        ran = imgsim("search", picture, "-b", "mobilenet_025", *weights)
+        assert ran.code == 1
+        assert _is_clean(ran.err)
+        assert "it has: efficientnet_lite0" in ran.err
 
 
 def test_missing_weights(imgsim: Imgsim, picture: Path, tmp_path: Path) -> None:
@@ -67,6 +69,26 @@ def test_weights_that_are_gone_later(
     ran = imgsim("search", picture, "-b", "mobilenet_025")
     assert ran.code == 1
     assert "has changed" in ran.err
+
+
+def test_weights_that_do_not_fit_are_not_remembered(
+    imgsim: Imgsim, picture: Path, random_weights: Path
+) -> None:
+    ran = imgsim("ingest", picture, "-b", "mobilenet_v2", "--weights", random_weights)
+    assert ran.code == 1
+    assert _is_clean(ran.err)
+    assert "do not fit mobilenet_v2" in ran.err
+    assert "No embedding tables yet" in imgsim("index", "status").out
+
+
+def test_a_gpu_that_is_not_there(imgsim: Imgsim, picture: Path) -> None:
+    if tensorflow.config.list_physical_devices("GPU"):
+        pytest.skip("there is a GPU")
+    for _again in range(2):
+        ran = imgsim("ingest", picture, "--device", "gpu")
+        assert ran.code == 1
+        assert "sees no GPU" in ran.err
+        assert imgsim("ingest", picture).code == 0
 
 
 def test_weights_for_several_backbones(imgsim: Imgsim, picture: Path, tmp_path: Path) -> None:

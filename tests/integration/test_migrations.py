@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -11,7 +12,7 @@ from alembic import command
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imgsim.errors import DatabaseAhead, DatabaseBehind, PgvectorUnusable
-from imgsim.store import engine, migrations, registry
+from imgsim.store import engine, extension, migrations, registry
 from imgsim.store.binaries import find_binaries
 from imgsim.store.engine import Session
 
@@ -123,7 +124,7 @@ def test_a_database_of_a_newer_imgsim_is_refused(database: str) -> None:
 
 
 def test_an_old_pgvector_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MIN_PGVECTOR", (99, 0))
+    monkeypatch.setattr(extension, "MIN_VERSION", (99, 0))
     with pytest.raises(PgvectorUnusable, match=r"needs 99\.0 or newer"):
         migrations.upgrade(database)
 
@@ -132,3 +133,9 @@ def test_migrations_are_found_beside_or_inside_the_package() -> None:
     folder = migrations.folder()
     assert (folder / "env.py").is_file()
     assert Path(folder.name) == Path("migrations")
+
+
+def test_two_upgrades_at_once_take_turns(empty_database: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(migrations.upgrade, [empty_database] * 4))
+    assert sorted(done) == [False, False, False, True]

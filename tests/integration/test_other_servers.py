@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from imgsim.errors import DatabaseUnreachable, PgvectorUnusable
-from imgsim.store import binaries, engine, migrations
+from imgsim.store import binaries, extension, migrations
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
 from tests.integration.command import run
@@ -51,10 +51,10 @@ def test_an_older_pgvector_is_updated_by_an_upgrade(database: str) -> None:
         connection.execute("UPDATE pg_extension SET extversion = '0.8.3' WHERE extname = 'vector'")
     session = Session(database)
     with session.connect() as link, pytest.raises(PgvectorUnusable, match="imgsim db upgrade"):
-        engine.require_pgvector(link)
+        extension.require(link)
     migrations.upgrade(database)
     with session.connect() as link:
-        engine.require_pgvector(link)
+        extension.require(link)
     session.close()
 
 
@@ -69,17 +69,24 @@ def test_pgvector_in_a_schema_of_its_own(
     assert "bigbuckbunny.mp4" in capfd.readouterr().out
 
 
-def test_an_ordinary_user_with_a_schema_of_its_own(
-    server: EmbeddedServer, empty_database: str, picture: Path
+def test_an_ordinary_user_is_told_which_rights_it_lacks(
+    server: EmbeddedServer,
+    empty_database: str,
+    picture: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     with psycopg.connect(empty_database, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION vector")
         connection.execute("DROP ROLE IF EXISTS plain")
         connection.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
         (name,) = connection.execute("SELECT current_database()").fetchone() or ("",)
         port = connection.info.port
     url = f"postgresql://plain:plain@127.0.0.1:{port}/{name}"
-    assert run("--database-url", url, "db", "upgrade") == 1, "no right to create the schema"
+    assert run("--database-url", url, "db", "upgrade") == 1
+    assert "administrator" in capfd.readouterr().err
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    assert run("--database-url", url, "db", "upgrade") == 1
+    assert "needs CREATE on the database" in capfd.readouterr().err
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute(f"GRANT CREATE ON DATABASE {name} TO plain")
     assert run("--database-url", url, "db", "upgrade") == 0
