@@ -34,7 +34,7 @@ def run_demo(session: Session, sheet: Path, *, k: int, progress: Progress) -> De
         DatabaseError, BackboneError, OutputError
     """
     ingested = ingest(session, [str(VIDEO)], progress=progress)
-    found = find_similar(session, [str(PICTURE)], k=k, note=progress.note)
+    found = find_similar(session, [str(PICTURE)], k=k)  # ingest has told the device already
     for error in found.failed:
         raise error
     (result,) = found.results
