@@ -1,6 +1,6 @@
 """Exact scan against HNSW index as a table grows: search time, recall, building time.
 
-Run: python benchmarks/exact_or_hnsw.py [DIM]
+Run: python -m benchmarks.exact_or_hnsw [DIM]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks.gallery import backbone, clustered, publish, temporary_session
 from imgsim.domain import Vectors
 from imgsim.metrics import ann_recall_at_k
 from imgsim.store import indexes, search
-from imgsim.vectors import l2_normalize, round_to_half
+from imgsim.vectors import l2_normalize
 
 _SIZES = (5_000, 10_000, 20_000, 40_000)
 _QUERIES = 50
@@ -30,7 +30,7 @@ def main() -> None:
         for size in _SIZES:
             row = backbone(session, f"net{size}", dim)
             vectors = clustered(size, dim, seed=size)
-            publish(session, row, round_to_half(vectors, range(size)), f"film{size}")
+            publish(session, row, vectors, f"film{size}")
             build_s = indexes.build(session, row, lambda text: print(text, file=sys.stderr))  # noqa: T201
             queries = _queries(vectors)
             answers: dict[bool, list[list[int]]] = {True: [], False: []}

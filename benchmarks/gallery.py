@@ -1,4 +1,4 @@
-"""A throw-away database with made-up embeddings, for the benchmarks beside this file."""
+"""Galleries with made-up embeddings, for the benchmarks beside this file and for tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsim.domain import HalfVectors, MediaInfo, MediaKind, MediaStatus, Vectors
-from imgsim.store import migrations, registry
+from imgsim.domain import MediaInfo, MediaKind, MediaStatus, Vectors
+from imgsim.metrics import ann_recall_at_k
+from imgsim.store import migrations, registry, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 from imgsim.store.server import EmbeddedServer
 from imgsim.store.staging import FrameRow
 from imgsim.store.write import MediaOutcome, open_writer
-from imgsim.vectors import l2_normalize
+from imgsim.vectors import l2_normalize, round_to_half
 
 _BATCH = 5_000
 
@@ -45,35 +46,62 @@ def clustered(count: int, dim: int, seed: int, per_cluster: int = 20) -> Vectors
     return l2_normalize(centres[random.integers(len(centres), size=count)] + noise)
 
 
-def backbone(session: Session, name: str, dim: int) -> BackboneRow:
+def backbone(session: Session, name: str, dim: int, revision: str = "r1") -> BackboneRow:
     """A registered backbone without any network behind it."""
     return registry.register(
-        session, name=name, revision="made up", dim=dim, weights_sha256="0", weights_path=None
+        session, name=name, revision=revision, dim=dim, weights_sha256="0", weights_path=None
     )
 
 
-def publish(session: Session, row: BackboneRow, vectors: HalfVectors, name: str) -> None:
-    """Put vectors into the gallery as the frames of one media."""
-    outcome = MediaOutcome(
-        content_id=name,
-        path=Path(f"/{name}"),
-        info=MediaInfo(kind=MediaKind.VIDEO, width=1, height=1),
-        status=MediaStatus.COMPLETE,
-        decoded_frames=len(vectors),
+def outcome(name: str, frames: int, status: MediaStatus = MediaStatus.COMPLETE) -> MediaOutcome:
+    """How decoding a made-up film ended."""
+    return MediaOutcome(
+        content_id=f"sha256:{name}",
+        path=Path(f"/films/{name}.mp4"),
+        info=MediaInfo(kind=MediaKind.VIDEO, width=64, height=48),
+        status=status,
+        decoded_frames=frames,
         detail=None,
     )
+
+
+def frames(indices: range) -> list[FrameRow]:
+    """Frames of a made-up film at 25 a second."""
+    return [
+        FrameRow(frame_index=i, pts=i * 512, timestamp_s=i / 25, is_blank=False, thumbnail=b"jpeg")
+        for i in indices
+    ]
+
+
+def publish(
+    session: Session,
+    row: BackboneRow,
+    vectors: Vectors,
+    name: str = "film",
+    sampling: str = "all",
+    *,
+    dither: bool = True,
+) -> None:
+    """Put unit vectors, float32 (n, dim), into the gallery as the frames of one media."""
+    film = outcome(name, len(vectors))
+    half = round_to_half(vectors, range(len(vectors))) if dither else vectors.astype(np.float16)
     with open_writer(session, [row]) as writer:
-        writer.claim(name, wait=True)
-        for start in range(0, len(vectors), _BATCH):
-            part = vectors[start : start + _BATCH]
+        writer.claim(film.content_id, wait=True)
+        for start in range(0, len(half), _BATCH):
+            part = half[start : start + _BATCH]
             indices = range(start, start + len(part))
-            writer.stage_frames(1, [_frame(index) for index in indices])
+            writer.stage_frames(1, frames(indices))
             writer.stage_embeddings(row.backbone_id, [1] * len(part), indices, part)
-        writer.publish(1, outcome, "all", {row.backbone_id: len(vectors)})
-        writer.release(name)
+        writer.publish(1, film, sampling, {row.backbone_id: len(half)})
+        writer.release(film.content_id)
 
 
-def _frame(index: int) -> FrameRow:
-    return FrameRow(
-        frame_index=index, pts=index, timestamp_s=index / 25, is_blank=False, thumbnail=b""
-    )
+def index_recall(session: Session, row: BackboneRow, queries: Vectors, k: int = 10) -> float:
+    """How much of the exact top k of each query, float32 (n, dim), the index finds."""
+
+    def top(query: Vectors, *, exact: bool) -> list[int]:
+        hits = search.nearest(session, row, query, k, exact=exact).hits
+        return [hit.frame.frame_id for hit in hits]
+
+    exact = [top(query, exact=True) for query in queries]
+    return ann_recall_at_k(exact, [top(query, exact=False) for query in queries], k)

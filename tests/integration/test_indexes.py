@@ -1,0 +1,107 @@
+"""HNSW indexes: used, complete enough, built when due, recorded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sqlalchemy import Select, text
+
+from benchmarks.gallery import backbone, clustered, index_recall, publish
+from imgsim.domain import Vectors
+from imgsim.store import indexes, search
+from imgsim.store.engine import Session
+from imgsim.store.registry import BackboneRow
+
+DIM = 16
+
+
+def _explain(session: Session, query: Select[object]) -> str:
+    with session.connect() as connection:
+        statement = query.compile(connection, compile_kwargs={"literal_binds": True}).string
+        return "\n".join(
+            connection.execute(text(f"EXPLAIN {statement}".replace(":", r"\:"))).scalars()
+        )
+
+
+@pytest.fixture
+def indexed(session: Session) -> tuple[BackboneRow, Vectors]:
+    """A table of 4,000 vectors with its index."""
+    net, vectors = backbone(session, "net", DIM), clustered(4000, DIM, seed=0)
+    publish(session, net, vectors)
+    indexes.build(session, net, lambda _notice: None)
+    with session.connect() as connection:
+        connection.execute(text("ANALYZE imgsim.embedding_net"))
+    return net, vectors
+
+
+def test_the_index_is_used_and_exact_search_avoids_it(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    net, vectors = indexed
+    assert "Index Scan using embedding_net_hnsw" in _explain(
+        session, search.index_neighbours(net, vectors[0], 10)
+    )
+    assert "hnsw" not in _explain(session, search.exact_neighbours(net, vectors[0], 10))
+
+
+def test_the_index_finds_nearly_what_exact_search_finds(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    net, _unused = indexed
+    answer = search.nearest(session, net, clustered(1, DIM, seed=6)[0], 10)
+    assert not answer.exact
+    distances = [hit.distance for hit in answer.hits]
+    assert distances == sorted(distances)
+    assert index_recall(session, net, clustered(30, DIM, seed=5)) >= 0.95
+
+
+@pytest.mark.parametrize("k", [150, 1000, 1001])
+def test_a_large_k_is_met(session: Session, indexed: tuple[BackboneRow, Vectors], k: int) -> None:
+    net, vectors = indexed
+    answer = search.nearest(session, net, vectors[3], k)
+    assert len(answer.hits) == k
+    assert answer.exact == (k > search.MAX_EF_SEARCH)
+
+
+def test_the_record_of_the_index_says_how_it_was_built(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    net, _unused = indexed
+    (state,) = indexes.status(session, [net])
+    assert (state.rows, state.rows_at_build, state.m, state.ef_construction) == (4000, 4000, 16, 64)
+    assert state.index_bytes
+    with session.connect() as connection:
+        made = connection.execute(
+            text("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_net_hnsw'")
+        ).scalar_one()
+    assert "hnsw (embedding halfvec_cosine_ops) WITH (m='16', ef_construction='64')" in made
+
+
+def test_an_index_is_built_when_the_table_has_grown(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = backbone(session, "net", DIM)
+    publish(session, net, clustered(300, DIM, seed=0))
+    assert indexes.build_if_due(session, net, lambda _notice: None) is None
+    monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 300)
+    assert indexes.build_if_due(session, net, lambda _notice: None) is not None
+    assert indexes.build_if_due(session, net, lambda _notice: None) is None, "it has one now"
+
+
+def test_rows_added_to_an_index_are_found(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    net, _unused = indexed
+    late = clustered(3, DIM, seed=77)
+    publish(session, net, late, name="late")
+    best = search.nearest(session, net, late[1], 1).hits[0]
+    assert best.frame.path == "/films/late.mp4"
+    assert best.distance < 1e-3
+
+
+def test_many_equal_vectors_do_not_hide_the_others(session: Session) -> None:
+    net, others = backbone(session, "net", DIM), clustered(1000, DIM, seed=4)
+    equal = np.repeat(clustered(1, DIM, seed=0), 5000, axis=0)
+    publish(session, net, np.concatenate([equal, others]))
+    indexes.build(session, net, lambda _notice: None)
+    assert index_recall(session, net, others[::50]) >= 0.95
