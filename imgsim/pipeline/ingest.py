@@ -138,7 +138,7 @@ class _Run:
         self._decoded.append(job)
         self.elapsed_s += time.monotonic() - started
         # A video is worth a batch that is not full; pictures wait until they fill one.
-        if not _is_image(job) or len(self._decoded) >= BATCH_SIZE:
+        if _is_video(job) or len(self._decoded) >= BATCH_SIZE:
             self._publish_decoded()
 
     def _build_networks(self, job: Job) -> None:
@@ -152,11 +152,12 @@ class _Run:
         try:
             with open_media(job.path) as media:
                 job.info = media.info
-                for frame in media.frames(self._sampling):
-                    self._keep(job, frame)
+                try:
+                    for frame in media.frames(self._sampling):
+                        self._keep(job, frame)
+                        self._progress.at(job.path, _share(media), self.frames)
+                finally:
                     job.decoded_frames = media.decoded_frames
-                    self._progress.at(job.path, _share(media), self.frames)
-                job.decoded_frames = media.decoded_frames
         except MediaError as error:
             job.error = error
 
@@ -191,8 +192,8 @@ class _Run:
         self._progress.done(Path(report.path))
 
 
-def _is_image(job: Job) -> bool:
-    return job.info is not None and job.info.kind is MediaKind.IMAGE
+def _is_video(job: Job) -> bool:
+    return job.info is not None and job.info.kind is MediaKind.VIDEO
 
 
 def _share(media: Media) -> float:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import av
 import cv2
 import pytest
 from sqlalchemy import text
@@ -169,6 +170,32 @@ def test_some_inputs_fail_and_the_others_are_stored(
             text("SELECT status, detail IS NULL FROM media ORDER BY status")
         ).all()
     assert [tuple(state) for state in states] == [("complete", True), ("failed", False)]
+
+
+def test_a_film_that_breaks_off_is_kept_as_far_as_it_goes(
+    imgsim: Imgsim, sample: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole.mkv"
+    with av.open(str(sample)) as source, av.open(str(whole), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    reports = [
+        imgsim("ingest", cut, "--every", every, "--format", "json").json()["media"][0]
+        for every in (1, 10, 10)
+    ]
+    decoded = reports[0]["frames"]
+    assert 40 < decoded < 120
+    assert [report["status"] for report in reports] == ["partial"] * 3
+    assert [report["frames"] for report in reports] == [decoded] * 3
+    tenth = -(-decoded // 10)
+    assert [report["embedded"] for report in reports] == [decoded, tenth, tenth]
+    assert [report["action"] for report in reports] == ["ingested", "ingested", "unchanged"]
+    assert f"{decoded} of" in reports[2]["detail"]
 
 
 def test_a_blank_picture_is_stored_but_neither_embedded_nor_searched(
