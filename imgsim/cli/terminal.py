@@ -35,7 +35,8 @@ class Terminal:
 
     def __enter__(self) -> Terminal:
         """Make room for the bar."""
-        self._bar.start()
+        if not self._bar.disable:
+            self._bar.start()
         return self
 
     def __exit__(
@@ -45,7 +46,8 @@ class Terminal:
         _traceback: TracebackType | None,
     ) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        if not self._bar.disable:  # older releases of rich would print an empty line
+            self._bar.stop()
 
     def start(self, files: int) -> None:
         """See imgsim.pipeline.progress."""
