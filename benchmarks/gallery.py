@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Table, func, select
 
 from imgsim.domain import MediaInfo, MediaKind, MediaStatus, Vectors
 from imgsim.metrics import ann_recall_at_k
-from imgsim.store import migrations, registry, search
+from imgsim.store import migrations, registry, schema, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 from imgsim.store.server import EmbeddedServer
@@ -105,3 +106,13 @@ def index_recall(session: Session, row: BackboneRow, queries: Vectors, k: int = 
 
     exact = [top(query, exact=True) for query in queries]
     return ann_recall_at_k(exact, [top(query, exact=False) for query in queries], k)
+
+
+def sizes(session: Session, *rows: BackboneRow) -> tuple[int, int, list[int]]:
+    """How many media, frames, and embeddings of each backbone there are."""
+
+    def count(table: Table) -> int:
+        with session.connect() as connection:
+            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+    return count(schema.media), count(schema.frame), [count(row.table) for row in rows]

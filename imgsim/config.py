@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgsim.errors import InvalidArgument
 from imgsim.store.server import default_data_dir
 
 DATABASE_URL = "IMGSIM_DATABASE_URL"
@@ -33,5 +34,9 @@ class Settings:
         names another database.
         """
         url = database_url or (environment.get(DATABASE_URL) if data_dir is None else None)
-        folder = data_dir or environment.get(DATA_DIR) or default_data_dir()
-        return cls(database_url=url or None, data_dir=Path(folder).expanduser().absolute())
+        folder = Path(data_dir or environment.get(DATA_DIR) or default_data_dir())
+        try:
+            home = folder.expanduser().absolute()
+        except RuntimeError as error:
+            raise InvalidArgument(f"--data-dir {folder}: {error}") from error
+        return cls(database_url=url or None, data_dir=home)

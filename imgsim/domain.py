@@ -127,7 +127,7 @@ class MediaReport:
     path: str  # absolute, symlinks kept
     status: MediaStatus
     frames: int  # that decode, whatever the sampling
-    embedded: int  # frames of this sampling with an embedding
+    embedded: int  # frames of this sampling with an embedding by every chosen backbone
     detail: str | None
     action: IngestAction
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from imgsim.domain import MediaKind
 from imgsim.errors import InvalidArgument
 
 
@@ -25,7 +26,7 @@ class Sampling:
         if self.every < 1:
             raise InvalidArgument(f"--every must be 1 or more, not {self.every}.")
         if self.fps is not None and self.fps <= 0:
-            raise InvalidArgument(f"--fps must be more than 0, not {float(self.fps):g}.")
+            raise InvalidArgument(f"--fps must be more than 0, not {self.fps}.")
         if self.fps is not None and self.every != 1:
             raise InvalidArgument("--every and --fps exclude each other; give one of them.")
 
@@ -35,6 +36,10 @@ class Sampling:
         if self.fps is not None:
             return f"fps={self.fps}"
         return "all" if self.every == 1 else f"every={self.every}"
+
+    def key_for(self, kind: MediaKind | None) -> str:
+        """The key under which a media of this kind is covered: of an image there is one frame."""
+        return ALL_FRAMES.key if kind is MediaKind.IMAGE else self.key
 
     def keeps(self, index: int, start: Fraction, end: Fraction, clock_start: Fraction) -> bool:
         """Tell whether to keep the frame that a player shows from `start` until `end`.

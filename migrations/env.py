@@ -23,7 +23,10 @@ def include_name(name: str | None, type_: str, _parents: object) -> bool:
 
 def migrate(connection: Connection) -> None:
     """Run what the command asks for, in one transaction."""
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema.SCHEMA}"))
+    # CREATE SCHEMA IF NOT EXISTS wants the right to create one even where it does nothing.
+    there = connection.execute(text(f"SELECT to_regnamespace('{schema.SCHEMA}')")).scalar_one()
+    if there is None:
+        connection.execute(text(f"CREATE SCHEMA {schema.SCHEMA}"))
     context.configure(
         connection=connection,
         target_metadata=schema.metadata,

@@ -124,7 +124,10 @@ def _body(network: _Network, *, weights: str | None) -> KerasModel:
 
 def _find(network: _Network) -> Path | None:
     path = keras_cache() / network.weights_file
-    return path if path.is_file() and hdf5_defect(path) is None else None
+    try:
+        return path if hdf5_defect(path) is None else None
+    except OSError:  # not there, or not for us to read
+        return None
 
 
 def _fetch(network: _Network) -> Path:

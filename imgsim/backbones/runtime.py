@@ -147,7 +147,7 @@ def _native_stderr_held() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(kept, 2)
             held.seek(0)
             sys.stderr.write(held.read().decode(errors="replace"))

@@ -27,13 +27,18 @@ def given_or_at_hand(backbone: Backbone, given: Path | None) -> Path | None:
     """
     if given is None:
         return backbone.weights_at_hand()
-    if given.is_file() and os.access(given, os.R_OK):
-        return given.absolute()
-    found = "is a folder" if given.is_dir() else "cannot be read"
-    raise WeightsMissing(
-        f"--weights {given}: this path {found if given.exists() else 'does not exist'}. Check it, "
-        f"or leave --weights out to use the {backbone.weights_from}."
-    )
+    try:
+        given.open("rb").close()
+    except OSError as error:
+        found = {
+            FileNotFoundError: "does not exist",
+            IsADirectoryError: "is a folder",
+        }.get(type(error), f"cannot be read ({error.strerror})")
+        raise WeightsMissing(
+            f"--weights {given}: this path {found}. Check it, or leave --weights out to use the "
+            f"{backbone.weights_from}."
+        ) from error
+    return given.absolute()
 
 
 def sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ class _Reporting(TyperGroup):
             # The reader of stdout has seen enough (`imgsim search ... | head`).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = ExitCode.DONE
+        except OSError as error:
+            # What cannot be written to stdout or read from a closed folder; no fault of imgsim's.
+            if ctx.params["debug"]:
+                raise
+            Terminal(quiet=False).error(str(error))
+            code = ExitCode.FAILED
         raise typer.Exit(code or ExitCode.DONE)
 
 
@@ -106,8 +113,11 @@ def hoist(arguments: list[str]) -> list[str]:
 
     What comes after `--`, and what is psql's, stays where it is.
     """
-    ends = [arguments.index(word) for word in ("--", "psql") if word in arguments]
-    end = min(ends, default=len(arguments))
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for at in range(end - 1):
+        if arguments[at : at + 2] == ["db", "psql"]:
+            end = at
+            break
     first: list[str] = []
     rest: list[str] = []
     words = iter(arguments[:end])
@@ -123,4 +133,7 @@ def hoist(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line and exit with one of ExitCode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names need not be text, nor fit the terminal's encoding: better a `?` than an end.
+        sys.stdout.reconfigure(errors="replace")
     app(hoist(sys.argv[1:]), prog_name="imgsim")

@@ -55,7 +55,10 @@ def url(context: typer.Context) -> ExitCode:
 @app.command()
 def upgrade(context: typer.Context) -> ExitCode:
     """Bring the database's tables to this imgsim's version."""
-    changed = migrations.upgrade(_url(state_of(context)))
+    settings = state_of(context).settings
+    changed = migrations.upgrade(
+        settings.database_url or EmbeddedServer(settings.data_dir).ensure()
+    )
     what = "brought to" if changed else "is at"
     typer.echo(f"The database {what} revision {migrations.head()}.")
     return ExitCode.DONE
@@ -67,11 +70,11 @@ def upgrade(context: typer.Context) -> ExitCode:
 )
 def psql(context: typer.Context) -> ExitCode:
     """Open psql on the database; all further arguments are psql's (-c "SELECT 1")."""
-    arguments, environment = psql_call(_url(state_of(context)), context.args)
+    arguments, environment = psql_call(_url(state_of(context)), context.args, os.environ)
     if os.name == "posix":
         sys.stdout.flush()
-        os.execvpe(arguments[0], arguments, {**os.environ, **environment})
-    ran = subprocess.run(arguments, env={**os.environ, **environment}, check=False)
+        os.execvpe(arguments[0], arguments, environment)
+    ran = subprocess.run(arguments, env=environment, check=False)
     return ExitCode.DONE if ran.returncode == 0 else ExitCode.FAILED
 
 
@@ -86,7 +89,12 @@ def _embedded(state: State, verb: str) -> EmbeddedServer:
 
 
 def _url(state: State) -> str:
-    return state.settings.database_url or EmbeddedServer(state.settings.data_dir).ensure()
+    """The URL of the database; the embedded one is started and brought up to date."""
+    if state.settings.database_url:
+        return state.settings.database_url
+    url = EmbeddedServer(state.settings.data_dir).ensure()
+    migrations.upgrade(url)
+    return url
 
 
 def _show_status(server: EmbeddedServer) -> ExitCode:

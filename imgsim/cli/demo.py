@@ -10,6 +10,7 @@ import typer
 from imgsim.cli.exit_codes import ExitCode
 from imgsim.cli.state import state_of
 from imgsim.pipeline.demo import PICTURE, run_demo
+from imgsim.pipeline.sheet import write_sheet
 from imgsim.reports import ingest_text, search_table
 
 _K = 10
@@ -24,10 +25,11 @@ def demo(
     """Ingest the sample video, search it with a picture, show the answer."""
     state = state_of(context)
     with state.session() as session:
-        report = run_demo(session, sheet, k=_K, progress=state.terminal)
-    typer.echo(ingest_text.render_text(report.ingested))
-    typer.echo(search_table.render([report.result]))
-    typer.echo(f"The query and its hits as a picture: {report.sheet.absolute()}")
+        report = run_demo(session, k=_K, progress=state.terminal)
+        typer.echo(ingest_text.render_text(report.ingested))
+        typer.echo(search_table.render([report.result]))
+        write_sheet(session, [report.result], sheet)
+    typer.echo(f"The query and its hits as a picture: {sheet.absolute()}")
     state.terminal.note(
         "\nNext:\n"
         "  imgsim ingest YOUR-VIDEO.mp4 YOUR-PHOTOS/\n"

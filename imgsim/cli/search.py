@@ -58,10 +58,10 @@ def search_command(
         report = find_similar(
             session, queries, choice=choice, k=k, exact=exact, note=state.terminal.note
         )
-        if sheet and report.results:
-            write_sheet(session, list(report.results), sheet)
-    for error in report.failed:
-        state.terminal.error(str(error))
-    if report.results:
-        typer.echo(_RENDER[format_](report.results))
+        for error in report.failed:
+            state.terminal.error(str(error))
+        if report.results:
+            typer.echo(_RENDER[format_](report.results))
+            if sheet:
+                write_sheet(session, report.results, sheet)
     return of_inputs(len(queries) - len(report.failed), len(report.failed))

@@ -18,7 +18,9 @@ class Terminal:
     def __init__(self, *, quiet: bool) -> None:
         """With `quiet`, only errors are shown; the bar needs a terminal besides."""
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(
+            stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -10,7 +10,6 @@ from imgsim.domain import IngestReport, QueryResult
 from imgsim.pipeline.ingest import ingest
 from imgsim.pipeline.progress import Progress
 from imgsim.pipeline.search import find_similar
-from imgsim.pipeline.sheet import write_sheet
 from imgsim.store.engine import Session
 
 SAMPLE = Path(imgsim.__file__).resolve().parent / "sample"
@@ -24,19 +23,17 @@ class DemoReport:
 
     ingested: IngestReport
     result: QueryResult
-    sheet: Path  # PNG
 
 
-def run_demo(session: Session, sheet: Path, *, k: int, progress: Progress) -> DemoReport:
-    """Ingest the sample video, search it with the sample picture, draw the answer.
+def run_demo(session: Session, *, k: int, progress: Progress) -> DemoReport:
+    """Ingest the sample video and search it with the sample picture.
 
     Raises:
-        DatabaseError, BackboneError, OutputError
+        DatabaseError, BackboneError
     """
     ingested = ingest(session, [str(VIDEO)], progress=progress)
     found = find_similar(session, [str(PICTURE)], k=k)  # ingest has told the device already
     for error in found.failed:
         raise error
     (result,) = found.results
-    write_sheet(session, [result], sheet)
-    return DemoReport(ingested=ingested, result=result, sheet=sheet)
+    return DemoReport(ingested=ingested, result=result)

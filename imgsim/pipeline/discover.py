@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,17 +31,25 @@ def discover(inputs: Iterable[str]) -> Iterator[Path | MediaError]:
 
 def _expand(given: str) -> Iterator[Path | MediaError]:
     path = absolute(given)
-    if path.is_dir():
-        yield from _walk(path)
-    elif path.exists():
-        yield path
-    elif glob.has_magic(given) and (matches := sorted(_glob(given))):
-        for match in matches:
-            if absolute(match).is_file():
-                yield absolute(match)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        yield from _match(given)
+    except OSError as error:  # a closed folder, a name that is too long
+        yield MediaNotFound(path, f"cannot be read: {error.strerror}")
     else:
-        kind = "no file matches this pattern" if glob.has_magic(given) else "no such file or folder"
-        yield MediaNotFound(path, f"{kind}; check the spelling")
+        yield from _walk(path) if stat.S_ISDIR(mode) else [path]
+
+
+def _match(pattern: str) -> Iterator[Path | MediaError]:
+    if not glob.has_magic(pattern):
+        yield MediaNotFound(absolute(pattern), "no such file or folder; check the spelling")
+        return
+    matches = sorted(_glob(pattern))
+    if not matches:
+        yield MediaNotFound(absolute(pattern), "no file matches this pattern; check the spelling")
+    for match in matches:
+        yield from _walk(absolute(match)) if os.path.isdir(match) else [absolute(match)]  # noqa: PTH112 - Path.is_dir raises where a folder is closed
 
 
 def _glob(pattern: str) -> list[str]:
@@ -59,7 +68,9 @@ def _walk(folder: Path) -> Iterator[Path | MediaError]:
     for error in unreadable:
         yield MediaNotFound(Path(error.filename), f"cannot be read: {error.strerror}")
     if empty and not unreadable:
-        yield UnsupportedMedia(folder, "the folder holds no image or video")
+        yield UnsupportedMedia(
+            folder, "the folder holds no image or video (links to other folders are not followed)"
+        )
 
 
 def absolute(given: str | Path) -> Path:

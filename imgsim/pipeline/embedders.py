@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,10 @@ class Choice:
             raise InvalidArgument(
                 "--weights is the file of one backbone: give exactly one -b with it, "
                 f"not {len(self.names)}."
+            )
+        if self.weights is not None and not str(self.weights).isprintable():
+            raise InvalidArgument(
+                "--weights: the path is stored as text, and this one is none: rename the file."
             )
 
 
@@ -61,22 +66,37 @@ def open_networks(session: Session, choice: Choice) -> list[Network]:
 
 def _open(session: Session, name: str, choice: Choice) -> Network:
     if choice.weights:
-        pinned = backbones.pin(name, weights=choice.weights, device=choice.device)
+        pinned = _pin(name, choice.weights, choice)
         return Network(pinned=pinned, weights_path=pinned.weights)
     remembered = registry.newest(session, name)
-    path = remembered.weights_path if remembered else None
-    if path and not path.is_file():
-        raise WeightsMissing(
-            f"'{name}' was ingested with the weights file {path}, which is not there any more. "
-            "Put it back, or name it with --weights FILE."
-        )
-    pinned = backbones.pin(name, weights=path, device=choice.device)
-    if remembered and path and pinned.weights_sha256 != remembered.weights_sha256:
+    if remembered is None or remembered.weights_path is None:
+        return Network(pinned=_pin(name, None, choice), weights_path=None)
+    pinned = _pin_remembered(remembered, choice)
+    return Network(pinned=pinned, weights_path=pinned.weights)
+
+
+def _pin_remembered(row: BackboneRow, choice: Choice) -> PinnedBackbone:
+    """Pin the weights of an earlier --weights: at their path, or wherever the same bytes lie."""
+    places = [row.weights_path, backbones.get(row.name).weights_at_hand()]
+    present = [path for path in places if path and os.access(path, os.R_OK)]
+    for path in present:
+        pinned = _pin(row.name, path, choice)
+        if pinned.weights_sha256 == row.weights_sha256:
+            return pinned
+    if row.weights_path in present:
         raise WeightsMismatch(
-            f"The weights file {path} has changed since '{name}' was ingested with it. Name the "
-            "file to use with --weights FILE; other weights need an ingest of their own."
+            f"The weights file {row.weights_path} has changed since '{row.name}' was ingested with "
+            "it. Name the file to use with --weights FILE; other weights need an ingest of their "
+            "own."
         )
-    return Network(pinned=pinned, weights_path=path)
+    raise WeightsMissing(
+        f"'{row.name}' was ingested with the weights file {row.weights_path}, which is not there "
+        "any more. Put it back, or name it with --weights FILE."
+    )
+
+
+def _pin(name: str, weights: Path | None, choice: Choice) -> PinnedBackbone:
+    return backbones.pin(name, weights=weights, device=choice.device)
 
 
 def register(session: Session, network: Network, note: Callable[[str], None]) -> BackboneRow:

@@ -12,17 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgsim.domain import Frame, IngestReport, MediaKind, MediaReport, MediaStatus
-from imgsim.errors import MediaError
+from imgsim.errors import DatabaseError, MediaError
 from imgsim.pipeline.batch import BATCH_SIZE, Batch, Lane
 from imgsim.pipeline.discover import discover
 from imgsim.pipeline.embedders import Choice, open_networks, register
 from imgsim.pipeline.frames import content_id, prepare
 from imgsim.pipeline.job import Job, refused, unchanged
 from imgsim.pipeline.progress import Progress, Silent
+from imgsim.reports.readable import readable
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.sources import Media, open_media
 from imgsim.store import gallery, indexes
 from imgsim.store.engine import Session
+from imgsim.store.paths import remember_path
 from imgsim.store.write import Writer, open_writer
 
 
@@ -71,18 +73,27 @@ def _ingest_files(
     ]
     with open_writer(session, [lane.backbone for lane in lanes]) as writer:
         run = _Run(writer, lanes, sampling, progress)
-        for path in run.take(files, wait=False):
-            run.take([path], wait=True)
+        for path in run.take(files):
+            run.take_when_free(path)
     if run.frames:
         _build_due_indexes(session, lanes, progress)
     return IngestReport(media=tuple(run.reports), frames=run.frames, elapsed_s=run.elapsed_s)
 
 
 def _build_due_indexes(session: Session, lanes: Sequence[Lane], progress: Progress) -> None:
+    """Build what has become due. All media are stored by now, so a failure is only told."""
     for lane in lanes:
-        build_s = indexes.build_if_due(session, lane.backbone, progress.note)
-        if build_s is not None:
-            progress.note(f"HNSW index of {lane.backbone.name} built in {build_s:.1f} s")
+        name = lane.backbone.name
+        try:
+            build_s = indexes.build_if_due(session, lane.backbone, progress.note)
+        except DatabaseError as error:
+            progress.note(
+                f"no HNSW index was built for {name}: {error} Searches compare every frame "
+                "meanwhile; `imgsim index rebuild` tries again."
+            )
+        else:
+            if build_s is not None:
+                progress.note(f"HNSW index of {name} built in {build_s:.1f} s")
 
 
 class _Run:
@@ -102,33 +113,43 @@ class _Run:
         self._jobs = 0
         self._decoded: list[Job] = []  # their last frames are in the batch
 
-    def take(self, paths: Sequence[Path], *, wait: bool) -> list[Path]:
-        """Ingest files; gives back those whose content somebody else is at, unless `wait` is set.
+    def take(self, paths: Sequence[Path]) -> list[Path]:
+        """Ingest files; gives back those whose content is under way elsewhere.
 
-        That may be another process, or this run under another path.
+        That may be in another process, or in this run under another path.
         """
-        busy = []
-        for path in paths:
-            try:
-                content = content_id(path)
-            except MediaError as error:
-                self._report(refused(error))
-                continue
-            if self._writer.claim(content, wait=wait):
-                self._take_claimed(path, content)
-            else:
-                busy.append(path)
+        busy = [path for path in paths if not self._take(path)]
         self._publish_decoded()
         return busy
+
+    def take_when_free(self, path: Path) -> None:
+        """Ingest a file, however long its content is under way elsewhere."""
+        if not self._take(path):
+            self._progress.note(f"waiting for another imgsim that is at {readable(path.name)}")
+            self._take(path, wait=True)
+        self._publish_decoded()
+
+    def _take(self, path: Path, *, wait: bool = False) -> bool:
+        """Ingest a file, unless its content is claimed already."""
+        try:
+            content = content_id(path)
+        except MediaError as error:
+            self.reports.append(refused(error))
+        else:
+            if not self._writer.claim(content, wait=wait):
+                return False
+            self._take_claimed(path, content)
+        self._progress.done(path)
+        return True
 
     def _take_claimed(self, path: Path, content: str) -> None:
         connection = self._writer.connection
         backbones = [lane.backbone for lane in self._lanes]
-        known = gallery.survey(connection, content, backbones, self._sampling.key)
+        known = gallery.survey(connection, content, backbones, self._sampling)
         if known.media and (report := unchanged(path, known)):
-            gallery.remember_path(connection, known.media.media_id, path)
+            remember_path(connection, known.media.media_id, path)
             self._writer.release(content)
-            self._report(report)
+            self.reports.append(report)
             return
         self._jobs += 1
         job = Job.begin(self._jobs, path, content, known)
@@ -181,15 +202,12 @@ class _Run:
             if outcome.status is MediaStatus.FAILED:
                 self._writer.record_failure(outcome)
             else:
-                self._writer.publish(job.number, outcome, self._sampling.key, job.embedded)
+                key = self._sampling.key_for(outcome.info.kind if outcome.info else None)
+                self._writer.publish(job.number, outcome, key, job.embedded)
             self._writer.release(job.content_id)
-            self._report(job.report())
+            self.reports.append(job.report())
         self._decoded.clear()
         self.elapsed_s += time.monotonic() - started
-
-    def _report(self, report: MediaReport) -> None:
-        self.reports.append(report)
-        self._progress.done(Path(report.path))
 
 
 def _is_video(job: Job) -> bool:

@@ -16,7 +16,7 @@ class Progress(Protocol):
         """`share` of a file, 0 to 1, is decoded; `frames` were kept in the whole run so far."""
 
     def done(self, path: Path, /) -> None:
-        """A file is finished, whatever came of it."""
+        """A file is decoded or passed over; it may still wait for its batch."""
 
     def note(self, text: str) -> None:
         """Something a person should know; one line."""

@@ -18,6 +18,7 @@ from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
 DEFAULT_K = 10
+MAX_K = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +49,12 @@ def find_similar(
         note: is told which device a network runs on.
 
     Raises:
-        InvalidArgument: k is less than 1.
+        InvalidArgument: k is less than 1 or more than MAX_K.
         EmptyGallery, BackboneNotIngested: there is nothing to compare with.
         BackboneError, DatabaseError
     """
-    if k < 1:
-        raise InvalidArgument(f"-k must be 1 or more, not {k}.")
+    if not 1 <= k <= MAX_K:
+        raise InvalidArgument(f"-k must be 1 to {MAX_K:,}, not {k}.")
     choice = choice or Choice()
     # Asked before weights are fetched and networks built, which takes its time.
     for name in choice.names:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from imgsim import pixels
 from imgsim.domain import QueryResult
 from imgsim.errors import OutputError
 from imgsim.pipeline.search import read_query
@@ -11,8 +13,10 @@ from imgsim.reports.sheet import draw_sheet
 from imgsim.store import gallery
 from imgsim.store.engine import Session
 
+_QUERY_SIDE = 400  # pixels; a little more than a sheet shows
 
-def write_sheet(session: Session, results: list[QueryResult], path: Path) -> None:
+
+def write_sheet(session: Session, results: Sequence[QueryResult], path: Path) -> None:
     """Draw each query with its hits, one result below the other, into a PNG file.
 
     Raises:
@@ -20,7 +24,10 @@ def write_sheet(session: Session, results: list[QueryResult], path: Path) -> Non
     """
     frames = [hit.frame.frame_id for result in results for hit in result.hits]
     thumbnails = gallery.thumbnails(session, frames)
-    queries = {result.query: read_query(result.query) for result in results}
+    # Small copies: many queries of a camera's full size would not fit into memory.
+    queries = {
+        result.query: pixels.thumbnail(read_query(result.query), _QUERY_SIDE) for result in results
+    }
     try:
         path.write_bytes(draw_sheet(results, queries, thumbnails))
     except OSError as error:

@@ -10,10 +10,10 @@ def align(head: Sequence[str], rows: Sequence[Sequence[str]], right: Set[str]) -
 
     Args:
         head: the columns' names.
-        rows: cells; a control character in one (a file name may hold a newline) is shown as `?`.
+        rows: cells; shown as `printable` makes them.
         right: names of the columns that are aligned to the right.
     """
-    cells = [[_printable(cell) for cell in row] for row in (head, *rows)]
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -24,5 +24,6 @@ def align(head: Sequence[str], rows: Sequence[Sequence[str]], right: Set[str]) -
     ]
 
 
-def _printable(cell: str) -> str:
+def printable(cell: str) -> str:
+    """Text of one line; what cannot be shown, as in the name of a file, is a `?`."""
     return "".join(character if character.isprintable() else "?" for character in cell)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from imgsim.domain import Hit, QueryResult
 from imgsim.reports.clock import h_mm_ss
-from imgsim.reports.columns import align
+from imgsim.reports.columns import align, printable
 
 _HEAD = ("rank", "distance", "similarity", "time", "frame", "file")
 _RIGHT = frozenset({"rank", "distance", "similarity", "time", "frame"})
@@ -19,7 +19,7 @@ def render(results: Sequence[QueryResult]) -> str:
 
 def _render_one(result: QueryResult) -> str:
     how = "exact" if result.exact else "HNSW index"
-    title = f"{result.query}  ({result.backbone}, {how})"
+    title = f"{printable(result.query)}  ({result.backbone}, {how})"
     return "\n".join([title, *align(_HEAD, [_row(hit) for hit in result.hits], _RIGHT), ""])
 
 

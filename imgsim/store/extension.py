@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
-from sqlalchemy import Connection, exc, text
+from sqlalchemy import Connection, text
 
 from imgsim.errors import PgvectorUnusable
+from imgsim.store import engine
 
 MIN_VERSION = (0, 8, 4)
 """0.8.4 fixes CVE-2026-3172 (parallel HNSW build) and two faults in HNSW vacuuming."""
@@ -71,16 +73,19 @@ def take_into_use(connection: Connection) -> None:
         require(connection)
         _run(connection, "CREATE EXTENSION vector")
     elif found and found.installed and _is_older(found.installed, found.available):
-        _run(connection, "ALTER EXTENSION vector UPDATE")
+        try:
+            _run(connection, "ALTER EXTENSION vector UPDATE")
+        except PgvectorUnusable:
+            if version_tuple(found.installed) < MIN_VERSION:
+                raise  # else the older one does as well
     require(connection)
 
 
-def _run(connection: Connection, command: str) -> None:
+def _run(connection: Connection, command: LiteralString) -> None:
     try:
-        connection.execute(text(command))
-    except exc.ProgrammingError as error:
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
-            raise
+        with engine.transaction(connection):
+            engine.raw(connection).execute(command)
+    except psycopg.errors.InsufficientPrivilege as error:
         raise PgvectorUnusable(
             f"The user of the database URL may not run `{command}`. Let an administrator of the "
             "server run it in this database once, then try again."

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, literal, select
 
-from imgsim.domain import MediaStatus
+from imgsim.domain import MediaKind, MediaStatus
+from imgsim.sampling import Sampling
 from imgsim.store import schema
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
-
-HOST = platform.node() or "localhost"
-"""Paths mean something on one machine only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +19,7 @@ class StoredMedia:
     """A media as the gallery has it."""
 
     media_id: int
+    kind: MediaKind | None  # None: it could not be opened
     status: MediaStatus
     decoded_frames: int
     detail: str | None
@@ -40,27 +34,23 @@ class Survey:
     present: dict[int, set[int]]  # backbone_id of what is not -> frame indices that are embedded
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
-    """How much the gallery holds."""
-
-    media: int
-    frames: int
-    embeddings: dict[str, int]  # by slug
-
-
 def find_media(connection: Connection, content_id: str) -> StoredMedia | None:
     """The media with this content; None when it was never seen."""
     columns = schema.media.c
     row = connection.execute(
-        select(columns.media_id, columns.status, columns.decoded_frames, columns.detail).where(
-            columns.content_id == content_id
-        )
+        select(
+            columns.media_id,
+            columns.kind,
+            columns.status,
+            columns.decoded_frames,
+            columns.detail,
+        ).where(columns.content_id == content_id)
     ).one_or_none()
     if row is None:
         return None
     return StoredMedia(
         media_id=row.media_id,
+        kind=MediaKind(row.kind) if row.kind else None,
         status=MediaStatus(row.status),
         decoded_frames=row.decoded_frames,
         detail=row.detail,
@@ -68,14 +58,15 @@ def find_media(connection: Connection, content_id: str) -> StoredMedia | None:
 
 
 def survey(
-    connection: Connection, content_id: str, backbones: Sequence[BackboneRow], sampling: str
+    connection: Connection, content_id: str, backbones: Sequence[BackboneRow], sampling: Sampling
 ) -> Survey:
     """Find out what is left to do for a content."""
     media = find_media(connection, content_id)
+    key = sampling.key_for(media.kind if media else None)
     covered: dict[int, int] = {}
     present: dict[int, set[int]] = {}
     for row in backbones:
-        done = _covered(connection, media.media_id, row, sampling) if media else None
+        done = _covered(connection, media.media_id, row, key) if media else None
         if done is not None:
             covered[row.backbone_id] = done
         else:
@@ -109,65 +100,11 @@ def _embedded_indices(connection: Connection, media_id: int, backbone: BackboneR
     return set(connection.execute(query).scalars())
 
 
-def remember_path(connection: Connection, media_id: int, path: Path) -> None:
-    """Note that a media lies at an absolute path on this machine now."""
-    values = {
-        "media_id": media_id,
-        "host": HOST,
-        "path_raw": os.fsencode(path),
-        "path": readable(os.fsencode(path)),
-    }
-    statement = insert(schema.media_path).values(values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["host", "path_raw"],
-            set_={"media_id": statement.excluded.media_id, "seen_at": func.now()},
-        )
-    )
-
-
-def readable(raw: bytes | str) -> str:
-    """Text that PostgreSQL takes: what is not UTF-8 is replaced, NUL too."""
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
-
-
-def paths_of(connection: Connection, media_ids: set[int]) -> dict[int, list[Path]]:
-    """The paths of each media, oldest first, those of this machine before others'."""
-    columns = schema.media_path.c
-    query: Select[Any] = (
-        select(columns.media_id, columns.path_raw)
-        .where(columns.media_id.in_(media_ids))
-        .order_by((columns.host != HOST), columns.media_path_id)
-    )
-    found: dict[int, list[Path]] = {}
-    for media_id, raw in connection.execute(query):
-        found.setdefault(media_id, []).append(Path(os.fsdecode(raw)))
-    return found
-
-
-def first_present(paths: list[Path]) -> Path:
-    """The path to use for a media: the first whose file exists, else the first."""
-    return next((path for path in paths if path.exists()), paths[0])
-
-
 def thumbnails(session: Session, frame_ids: Sequence[int]) -> dict[int, bytes]:
     """The JPEG thumbnails of frames, by frame_id."""
     columns = schema.frame.c
-    query = select(columns.frame_id, columns.thumbnail).where(columns.frame_id.in_(frame_ids))
+    query = select(columns.frame_id, columns.thumbnail).where(
+        columns.frame_id == any_(literal(list(frame_ids), ARRAY(BigInteger)))
+    )
     with session.connect() as connection:
         return {row.frame_id: bytes(row.thumbnail) for row in connection.execute(query)}
-
-
-def counts(session: Session, backbones: list[BackboneRow]) -> Counts:
-    """Count media, frames and embeddings."""
-
-    def size(connection: Connection, table: Table) -> int:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
-
-    with session.connect() as connection:
-        return Counts(
-            media=size(connection, schema.media),
-            frames=size(connection, schema.frame),
-            embeddings={row.slug: size(connection, row.table) for row in backbones},
-        )

@@ -28,7 +28,7 @@ M = 16
 EF_CONSTRUCTION = 64
 """pgvector's defaults; recall@10 was .97 to .98 with them at ef_search 100."""
 
-_MAX_BUILD_MEMORY_MB = 4096
+_MAX_BUILD_MEMORY_MB = 1024
 
 
 def index_name(backbone: BackboneRow) -> str:
@@ -42,10 +42,18 @@ def has_index(connection: Connection, backbone: BackboneRow) -> bool:
 
 
 def _relation(connection: Connection, name: str) -> int | None:
-    """The size in bytes of a table or index of schema imgsim; None when there is none."""
+    """The size in bytes of a table or index of schema imgsim; None when there is none.
+
+    Read from the catalogue, not by to_regclass: that answers from a cache, which a wait for an
+    advisory lock does not refresh.
+    """
     size: int | None = connection.execute(
-        text("SELECT pg_relation_size(to_regclass(:name))"), {"name": f"{schema.SCHEMA}.{name}"}
-    ).scalar_one()
+        text(
+            "SELECT pg_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n "
+            "ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :name"
+        ),
+        {"schema": schema.SCHEMA, "name": name},
+    ).scalar_one_or_none()
     return size
 
 
@@ -78,16 +86,20 @@ def count_rows(connection: Connection, backbone: BackboneRow) -> int:
 def build_if_due(
     session: Session, backbone: BackboneRow, notice: Callable[[str], None]
 ) -> float | None:
-    """Build the index when the table is large enough and has none; seconds it took, or None."""
+    """Build the index when the table is large enough and has none; seconds it took, or None.
+
+    Of two processes that find it due at once, one builds; the other waits and finds it there.
+    """
     with session.connect() as connection:
-        due = not has_index(connection, backbone) and (
-            count_rows(connection, backbone) >= BUILD_FROM_ROWS
-        )
-    return build(session, backbone, notice) if due else None
+        if not _is_due(connection, backbone):
+            return None
+    with session.transaction() as connection:
+        _take_turns(connection, backbone)
+        return _build(connection, backbone, notice) if _is_due(connection, backbone) else None
 
 
 def build(session: Session, backbone: BackboneRow, notice: Callable[[str], None]) -> float:
-    """Build the index anew and note how; searches go on meanwhile, writes wait.
+    """Build the index anew and note how. Searches go on meanwhile, with the old index; writes wait.
 
     Args:
         session: the database.
@@ -98,49 +110,68 @@ def build(session: Session, backbone: BackboneRow, notice: Callable[[str], None]
     Returns:
         Seconds the build took.
     """
-    try:
-        return _build(session, backbone, notice, parallel=True)
-    except psycopg.errors.DiskFull:
-        # The parallel build keeps the graph in shared memory: 64 MB in a container by default.
-        notice("the server's shared memory is too small for a parallel build; building serially")
-        return _build(session, backbone, notice, parallel=False)
-
-
-def _build(
-    session: Session, backbone: BackboneRow, notice: Callable[[str], None], *, parallel: bool
-) -> float:
-    name = index_name(backbone)
     with session.transaction() as connection:
-        driver = engine.raw(connection)
+        _take_turns(connection, backbone)
+        return _build(connection, backbone, notice)
 
-        def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
-            notice(diagnostic.message_primary or "")
 
-        connection.execute(select(func.pg_advisory_xact_lock(_lock_key(backbone))))
-        rows = count_rows(connection, backbone)
-        memory = f"{_build_memory_mb(rows, backbone.dim)}MB"
-        connection.execute(select(func.set_config("maintenance_work_mem", memory, True)))
-        if not parallel:
-            connection.execute(text("SET LOCAL max_parallel_maintenance_workers = 0"))
-        connection.execute(text(f'DROP INDEX IF EXISTS {schema.SCHEMA}."{name}"'))
-        started = time.monotonic()
-        driver.add_notice_handler(hear)
-        try:
-            driver.execute(create_index(backbone))
-        finally:
-            driver.remove_notice_handler(hear)
-        build_s = time.monotonic() - started
-        _record(connection, backbone, rows, build_s)
+def _is_due(connection: Connection, backbone: BackboneRow) -> bool:
+    return not has_index(connection, backbone) and (
+        count_rows(connection, backbone) >= BUILD_FROM_ROWS
+    )
+
+
+def _take_turns(connection: Connection, backbone: BackboneRow) -> None:
+    key = (0x686E7377 << 24) + backbone.backbone_id  # "hnsw"
+    connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _build(connection: Connection, backbone: BackboneRow, notice: Callable[[str], None]) -> float:
+    """Build under another name, then swap: dropping the old index first would stop all searches."""
+    name = index_name(backbone)
+    new = f"{name}_new"
+    rows = count_rows(connection, backbone)
+    _provide_memory(connection, rows, backbone.dim)
+    # A build takes as long as it takes, whatever limit the server has for queries.
+    connection.execute(select(func.set_config("statement_timeout", "0", True)))
+    started = time.monotonic()
+    _create(connection, backbone, new, notice)
+    build_s = time.monotonic() - started
+    if has_index(connection, backbone):
+        connection.execute(text(f"DROP INDEX {schema.SCHEMA}.{name}"))
+    connection.execute(text(f"ALTER INDEX {schema.SCHEMA}.{new} RENAME TO {name}"))
+    _record(connection, backbone, rows, build_s)
     return build_s
 
 
-def create_index(backbone: BackboneRow) -> sql.Composed:
+def _create(
+    connection: Connection, backbone: BackboneRow, name: str, notice: Callable[[str], None]
+) -> None:
+    driver = engine.raw(connection)
+
+    def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
+        notice(diagnostic.message_primary or "")
+
+    driver.add_notice_handler(hear)
+    try:
+        with driver.transaction():
+            driver.execute(create_index(backbone, name))
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
+        # The parallel build keeps the graph in shared memory: 64 MB in a container by default.
+        notice("the server's shared memory is too small for a parallel build; building serially")
+        connection.execute(select(func.set_config("max_parallel_maintenance_workers", "0", True)))
+        driver.execute(create_index(backbone, name))
+    finally:
+        driver.remove_notice_handler(hear)
+
+
+def create_index(backbone: BackboneRow, name: str) -> sql.Composed:
     """The DDL of the index. Written out: SQLAlchemy drops an operator class with a misspelt key."""
     return sql.SQL(
         "CREATE INDEX {name} ON {schema}.{table} USING hnsw (embedding halfvec_cosine_ops) "
         "WITH (m = {m}, ef_construction = {ef_construction})"
     ).format(
-        name=sql.Identifier(index_name(backbone)),
+        name=sql.Identifier(name),
         schema=sql.Identifier(schema.SCHEMA),
         table=sql.Identifier(backbone.table.name),
         m=sql.Literal(M),
@@ -148,15 +179,21 @@ def create_index(backbone: BackboneRow) -> sql.Composed:
     )
 
 
-def _build_memory_mb(rows: int, dim: int) -> int:
-    """Memory that holds the whole graph: each vector, and 2 * M links of 8 bytes with overhead."""
-    per_row = 2 * dim + 24 * M + 256
-    return min(_MAX_BUILD_MEMORY_MB, 64 + rows * per_row * 5 // (4 << 20))
+def _provide_memory(connection: Connection, rows: int, dim: int) -> None:
+    """Let the build hold its whole graph: each vector, and 2 * M links with what goes with them.
 
-
-def _lock_key(backbone: BackboneRow) -> int:
-    """Of two processes that build the same index, the second waits for the first."""
-    return (0x68_6E_73_77 << 24) + backbone.backbone_id  # "hnsw"
+    The server's own setting is raised at most to _MAX_BUILD_MEMORY_MB; how much memory somebody
+    else's machine has is not known.
+    """
+    needed = rows * (2 * dim + 24 * M + 256) * 5 // 4 + (64 << 20)
+    connection.execute(
+        text(
+            "SELECT set_config('maintenance_work_mem', "
+            "greatest(pg_size_bytes(current_setting('maintenance_work_mem')) / 1024, "
+            "least(CAST(:needed AS bigint) / 1024, :most * 1024))::text, true)"
+        ),
+        {"needed": needed, "most": _MAX_BUILD_MEMORY_MB},
+    )
 
 
 def _record(connection: Connection, backbone: BackboneRow, rows: int, build_s: float) -> None:

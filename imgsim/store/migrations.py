@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from imgsim.errors import DatabaseAhead, DatabaseBehind
-from imgsim.store import engine, extension, schema
+from imgsim.store import encoding, engine, extension, schema
+from imgsim.store.driver_errors import translated
 
 _PUBLIC = ("public",)
 """Migrations name their schema; were it in the search path, Alembic would take it as default."""
@@ -56,9 +57,10 @@ def upgrade(url: str) -> bool:
     """
     own = engine.create(url, search_path=_PUBLIC)
     try:
-        with engine.translated(), own.connect() as connection:
+        with translated(), own.connect() as connection:
             with engine.transaction(connection):
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+                encoding.require_utf8(connection)
                 extension.take_into_use(connection)
                 before = current(connection)
                 _refuse_unknown(before)
@@ -74,7 +76,7 @@ def downgrade(url: str, revision: str) -> None:
     """Take the database of `url` back to `revision` (`base`: before the first migration)."""
     own = engine.create(url, search_path=_PUBLIC)
     try:
-        with engine.translated(), own.connect() as connection, engine.transaction(connection):
+        with translated(), own.connect() as connection, engine.transaction(connection):
             command.downgrade(config(connection), revision)
     finally:
         own.dispose()

@@ -50,6 +50,12 @@ def _backbones() -> Select[Any]:
     ).order_by(columns.backbone_id.desc())
 
 
+def _in_use() -> Select[Any]:
+    """The revisions that have embedded something, newest first."""
+    embedded = select(schema.coverage.c.backbone_id).where(schema.coverage.c.embedded > 0)
+    return _backbones().where(schema.backbone.c.backbone_id.in_(embedded))
+
+
 def _fetch(connection: Connection, query: Select[Any]) -> list[BackboneRow]:
     rows = connection.execute(query).mappings()
     return [
@@ -65,10 +71,10 @@ def backbones(session: Session) -> list[BackboneRow]:
 
 
 def newest(session: Session, name: str) -> BackboneRow | None:
-    """The revision of a backbone that was registered last; None when there is none."""
+    """The newest revision of a backbone that has embedded anything; None when none has."""
     with session.connect() as connection:
-        rows = _fetch(connection, _backbones().where(schema.backbone.c.name == name).limit(1))
-    return rows[0] if rows else None
+        used = [row for row in _fetch(connection, _in_use()) if row.name == name]
+    return used[0] if used else None
 
 
 def register(
@@ -90,7 +96,8 @@ def register(
     path = str(weights_path) if weights_path else None
     with session.transaction() as connection:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_REGISTER_LOCK})"))
-        if not _fetch(connection, wanted):
+        is_new = not _fetch(connection, wanted)
+        if is_new:
             same_name = (
                 select(func.count()).select_from(schema.backbone).where(columns.name == name)
             )
@@ -113,7 +120,8 @@ def register(
                 .values(weights_path=path)
             )
         (row,) = _fetch(connection, wanted)
-        create_embedding_table(connection, row.slug, row.dim)
+        if is_new:  # on a table in use, even repeating its settings waits for every reader
+            create_embedding_table(connection, row.slug, row.dim)
     return row
 
 
@@ -135,8 +143,7 @@ def require(session: Session, name: str, revision: str | None = None) -> Backbon
         BackboneNotIngested: by others only; the message says which.
     """
     with session.connect() as connection:
-        embedded = select(schema.coverage.c.backbone_id).where(schema.coverage.c.embedded > 0)
-        used = _fetch(connection, _backbones().where(schema.backbone.c.backbone_id.in_(embedded)))
+        used = _fetch(connection, _in_use())
     for row in used:
         if row.name == name and revision in (None, row.revision):
             return row

@@ -107,8 +107,8 @@ media_path = Table(
         comment="Absolute path, readable; bytes that are not UTF-8 replaced",
     ),
     _moment("seen_at", "When the content was last seen there"),
-    UniqueConstraint("host", "path_raw"),
-    comment="Every path at which a media was seen",
+    UniqueConstraint("host", "path_raw", "media_id"),
+    comment="Every path at which a media was seen; a later row of the same path took it over",
 )
 
 frame = Table(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from imgsim.domain import FrameRef, Hit, MediaKind, Vectors
-from imgsim.store import gallery, schema
+from imgsim.store import paths, schema
 from imgsim.store.engine import Session
 from imgsim.store.indexes import has_index
 from imgsim.store.registry import BackboneRow
@@ -90,15 +90,19 @@ def nearest(
             query = index_neighbours(backbone, vector, k)
             width = str(min(MAX_EF_SEARCH, max(ef_search, k)))
             connection.execute(select(func.set_config("hnsw.ef_search", width, True)))
+            # Rows that were deleted still take places among the ef_search until a vacuum.
+            connection.execute(
+                select(func.set_config("hnsw.iterative_scan", "relaxed_order", True))
+            )
         rows = connection.execute(_described(query)).all()
-        paths = gallery.paths_of(connection, {row.media_id for row in rows})
+        found = paths.usable_paths(connection, (row.media_id for row in rows))
     hits = [
         Hit(
             rank=rank,
             distance=float(row.distance),
             frame=FrameRef(
                 frame_id=row.frame_id,
-                path=str(gallery.first_present(paths[row.media_id])),
+                path=str(found[row.media_id]),
                 kind=MediaKind(row.kind),
                 frame_index=row.frame_index,
                 timestamp_s=row.timestamp_s,

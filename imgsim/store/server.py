@@ -117,14 +117,6 @@ class EmbeddedServer:
                 binaries=binaries.folder,
             )
 
-    def psql(self) -> Path:
-        """The path of the psql program.
-
-        Raises:
-            ServerError: the binaries lack it.
-        """
-        return find_binaries().program("psql")
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsim.store import extension, migrations
+from imgsim.store import encoding, extension, migrations
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
 
@@ -34,6 +34,7 @@ def open_session(
         if database_url is None and migrations.upgrade(url):
             notice(f"database brought to revision {migrations.head()}")
         with session.connect() as connection:
+            encoding.require_utf8(connection)
             extension.require(connection)
             migrations.require_current(connection)
         yield session

@@ -49,6 +49,7 @@ class Staging:
         """Create the tables."""
         self._connection = connection
         self._raw = engine.raw(connection)
+        self._used = False  # whether there is anything to clear
         metadata = MetaData()
         self._frames = _table(
             metadata, "staging_frame", [schema.frame.c[name] for name in FRAME_COLUMNS]
@@ -104,6 +105,9 @@ class Staging:
 
     def clear(self) -> None:
         """Empty all tables; TRUNCATE, since no vacuum ever visits temporary tables."""
+        if not self._used:
+            return
+        self._used = False
         names = ", ".join(f"pg_temp.{table.name}" for table in self._tables())
         self._connection.execute(text(f"TRUNCATE {names}"))
 
@@ -116,6 +120,7 @@ class Staging:
             self._raw.cursor() as cursor,
             cursor.copy(f"COPY pg_temp.{table.name} FROM STDIN (FORMAT BINARY)".encode()) as copy,
         ):
+            self._used = True
             copy.set_types(types)
             for row in rows:
                 copy.write_row(row)

@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Select, Table, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from imgsim.domain import HalfVectors, MediaInfo, MediaStatus
-from imgsim.store import engine, gallery, schema
+from imgsim.store import engine, schema
 from imgsim.store.engine import Session
+from imgsim.store.paths import readable, remember_path
 from imgsim.store.registry import BackboneRow
 from imgsim.store.staging import FRAME_COLUMNS, FrameRow, Staging
 
@@ -102,7 +103,7 @@ class Writer:
         """
         with engine.transaction(self.connection):
             media_id = _upsert_media(self.connection, outcome)
-            gallery.remember_path(self.connection, media_id, outcome.path)
+            remember_path(self.connection, media_id, outcome.path)
             self._insert_new(
                 schema.frame, ["media_id", *FRAME_COLUMNS], self._staging.frames(media, media_id)
             )
@@ -117,9 +118,8 @@ class Writer:
     def record_failure(self, outcome: MediaOutcome) -> None:
         """Note a content of which nothing could be decoded; one that was decoded before stays."""
         with engine.transaction(self.connection):
-            gallery.remember_path(
-                self.connection, _upsert_media(self.connection, outcome), outcome.path
-            )
+            media_id = _upsert_media(self.connection, outcome)
+            remember_path(self.connection, media_id, outcome.path)
 
     def _insert_new(self, table: Table, columns: list[str], rows: Select[Any]) -> None:
         statement = insert(table).from_select(columns, rows)
@@ -136,7 +136,7 @@ def _upsert_media(connection: Connection, outcome: MediaOutcome) -> int:
     values = {
         "content_id": outcome.content_id,
         "status": outcome.status.value,
-        "detail": gallery.readable(outcome.detail) if outcome.detail else None,
+        "detail": readable(outcome.detail) if outcome.detail else None,
         "decoded_frames": outcome.decoded_frames,
         **_described(outcome.info),
     }
@@ -182,7 +182,7 @@ def _upsert_coverage(
         sampling=sampling,
         status=outcome.status.value,
         embedded=embedded,
-        detail=gallery.readable(outcome.detail) if outcome.detail else None,
+        detail=readable(outcome.detail) if outcome.detail else None,
     )
     new = statement.excluded
     connection.execute(

@@ -148,9 +148,11 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("media_path_id", name="media_path_pkey"),
-        sa.UniqueConstraint("host", "path_raw", name="media_path_host_path_raw_key"),
+        sa.UniqueConstraint(
+            "host", "path_raw", "media_id", name="media_path_host_path_raw_media_id_key"
+        ),
         schema="imgsim",
-        comment="Every path at which a media was seen",
+        comment="Every path at which a media was seen; a later row of the same path took it over",
     )
     op.create_index(
         "media_path_media_id_idx", "media_path", ["media_id"], unique=False, schema="imgsim"

@@ -61,6 +61,16 @@ def test_psql_needs_no_schema_names_and_passes_arguments_on(run: Run) -> None:
     assert run("db", "psql", "-c", "SELECT nonsense").returncode != 0
 
 
+def test_psql_finds_the_tables_at_once_and_keeps_the_users_settings(run: Run) -> None:
+    listed = run("db", "psql", "-c", r"\dt", PGOPTIONS="-c statement_timeout=1234")
+    assert "coverage" in listed.stdout, listed.stderr
+    asked = run("db", "psql", "-Atc", "SHOW statement_timeout", PGOPTIONS="-c statement_timeout=1s")
+    assert asked.stdout == "1s\n"
+    wrong = run("db", "psql", IMGSIM_DATABASE_URL="localhost:5432/x")
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+
+
 def test_the_embedded_server_is_not_meant_where_another_is_named(run: Run) -> None:
     refused = run("db", "stop", IMGSIM_DATABASE_URL="postgresql://127.0.0.1:9/x")
     assert refused.returncode == 2

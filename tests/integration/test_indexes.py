@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from sqlalchemy import Select, text
@@ -86,6 +89,73 @@ def test_an_index_is_built_when_the_table_has_grown(
     monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 300)
     assert indexes.build_if_due(session, net, lambda _notice: None) is not None
     assert indexes.build_if_due(session, net, lambda _notice: None) is None, "it has one now"
+
+
+def test_two_that_find_it_due_at_once_build_it_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 2000)
+    net = backbone(session, "net", DIM)
+    publish(session, net, clustered(2000, DIM, seed=0))
+    with ThreadPoolExecutor() as pool:
+        done = list(
+            pool.map(lambda _n: indexes.build_if_due(session, net, lambda _notice: None), range(4))
+        )
+    assert sum(build_s is not None for build_s in done) == 1
+
+
+def test_a_search_does_not_wait_for_a_rebuild(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    """Dropping the old index first would lock every search out until the new one is there."""
+    net, vectors = indexed
+    with session.connect() as connection:
+        # Ends each build with a pause, in which the old index must still answer.
+        connection.execute(
+            text(
+                "CREATE FUNCTION pause() RETURNS event_trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM pg_sleep(2); END $$; "
+                "CREATE EVENT TRIGGER pause ON ddl_command_end WHEN TAG IN ('CREATE INDEX') "
+                "EXECUTE FUNCTION pause()"
+            )
+        )
+    with ThreadPoolExecutor() as pool:
+        rebuilt = pool.submit(indexes.build, session, net, lambda _notice: None)
+        time.sleep(1)
+        answer = search.nearest(session, net, vectors[0], 5)
+        assert not rebuilt.done()
+        assert rebuilt.result(timeout=30) >= 2
+    assert not answer.exact
+    assert not search.nearest(session, net, vectors[0], 5).exact
+
+
+def test_a_build_that_finds_too_little_shared_memory_goes_on_without(session: Session) -> None:
+    net = backbone(session, "net", DIM)
+    publish(session, net, clustered(100, DIM, seed=0))
+    with session.connect() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION full_disk() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "IF current_setting('max_parallel_maintenance_workers') <> '0' THEN "
+                "RAISE 'could not resize shared memory segment' USING ERRCODE = '53100'; END IF; "
+                "END $$; "
+                "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE INDEX') "
+                "EXECUTE FUNCTION full_disk()"
+            )
+        )
+    heard: list[str] = []
+    indexes.build(session, net, heard.append)
+    assert ["serially" in notice for notice in heard] == [True]
+    assert not search.nearest(session, net, clustered(1, DIM, seed=0)[0], 5).exact
+
+
+def test_rows_that_were_deleted_do_not_shorten_the_answer(
+    session: Session, indexed: tuple[BackboneRow, Vectors]
+) -> None:
+    net, vectors = indexed
+    with session.connect() as connection:
+        connection.execute(text("DELETE FROM frame WHERE frame_index % 20 <> 0"))
+    assert len(search.nearest(session, net, vectors[0], 50).hits) == 50
 
 
 def test_rows_added_to_an_index_are_found(

@@ -122,6 +122,27 @@ def test_two_backbones_can_be_ingested_in_one_go(
             assert rows == 4, table
 
 
+def test_a_picture_is_the_same_whatever_the_sampling(imgsim: Imgsim, picture: Path) -> None:
+    assert imgsim("ingest", picture, "--every", "7").code == 0
+    again = imgsim("ingest", picture, "--fps", "2", "--format", "json").json()["media"][0]
+    assert (again["action"], again["embedded"]) == ("unchanged", 1)
+
+
+def test_a_picture_that_was_saved_anew_is_a_new_media(
+    imgsim: Imgsim, session: Session, picture: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(picture.read_bytes())
+    imgsim("ingest", path)
+    image = cv2.imread(str(picture))
+    assert image is not None
+    path.write_bytes(cv2.imencode(".jpg", image[:, ::-1])[1].tobytes())
+    imgsim("ingest", path)
+    assert _counts(session)["media"] == 2
+    (result,) = imgsim("search", picture, "--format", "json").json()
+    assert [hit["path"] for hit in result["hits"]] == [str(path), str(path)]
+
+
 def test_equal_bytes_are_one_media_with_two_paths(
     imgsim: Imgsim, session: Session, picture: Path, tmp_path: Path
 ) -> None:
@@ -246,6 +267,7 @@ def test_the_sheet_is_a_picture(
     assert drawn.shape[1] > 300
     refused = imgsim("search", picture, "--sheet", tmp_path / "no" / "folder.png")
     assert refused.code == 1
+    assert "bigbuckbunny.mp4" in refused.out, "the answer is not lost with the picture"
     assert "cannot be written" in refused.err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def test_an_empty_gallery(imgsim: Imgsim, picture: Path) -> None:
     assert "imgsim ingest" in ran.err
 
 
-@pytest.mark.parametrize("k", ["0", "-3"])
-def test_k_below_one(imgsim: Imgsim, picture: Path, k: str) -> None:
+@pytest.mark.parametrize("k", ["0", "-3", "1000001", "99999999999999999999"])
+def test_k_out_of_range(imgsim: Imgsim, picture: Path, k: str) -> None:
     ran = imgsim("search", picture, "-k", k)
     assert ran.code == 2
     assert f"not {k}" in ran.err
@@ -122,6 +123,35 @@ def test_nothing_to_ingest(imgsim: Imgsim, tmp_path: Path) -> None:
     ran = imgsim("ingest", tmp_path / "missing.mp4")
     assert ran.code == 1
     assert "no such file or folder" in ran.out
+    too_long = imgsim("ingest", tmp_path / ("a" * 300))
+    assert too_long.code == 1
+    assert "cannot be read: File name too long" in too_long.out
+    too_long = imgsim("ingest", tmp_path, "-b", "vgg16", "--weights", tmp_path / ("a" * 300))
+    assert too_long.code == 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="every folder is open")
+def test_what_lies_in_a_closed_folder(
+    imgsim: Imgsim, picture: Path, random_weights: Path, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    copy = closed / "copy.jpg"
+    copy.write_bytes(picture.read_bytes())
+    weights = closed / "own.weights.h5"
+    weights.write_bytes(random_weights.read_bytes())
+    assert imgsim("ingest", copy, "-b", "mobilenet_025", "--weights", weights).code == 0
+    assert imgsim("ingest", copy).code == 0
+    closed.chmod(0)
+    try:
+        assert imgsim("search", picture).code == 0
+        assert imgsim("ingest", copy).code == 1
+        assert imgsim("search", copy).code == 1
+        lost = imgsim("search", picture, "-b", "mobilenet_025")
+        assert lost.code == 1
+        assert "not there any more" in lost.err
+    finally:
+        closed.chmod(0o700)
 
 
 def test_sampling_that_contradicts_itself(imgsim: Imgsim, sample: Path) -> None:

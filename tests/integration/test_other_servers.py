@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from imgsim.errors import DatabaseUnreachable, PgvectorUnusable
 from imgsim.store import binaries, extension, migrations
@@ -56,6 +57,48 @@ def test_an_older_pgvector_is_updated_by_an_upgrade(database: str) -> None:
     with session.connect() as link:
         extension.require(link)
     session.close()
+
+
+def test_a_pgvector_that_is_new_enough_need_not_be_the_newest(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner alone may update it, so that others must be able to go on without."""
+    monkeypatch.setattr(extension, "MIN_VERSION", (0, 8, 0))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE pg_extension SET extversion = '0.8.3' WHERE extname = 'vector'")
+        connection.execute("DROP ROLE IF EXISTS guest")
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+        connection.execute("ALTER SCHEMA imgsim OWNER TO guest")
+        connection.execute("ALTER TABLE imgsim.alembic_version OWNER TO guest")
+    migrations.upgrade(make_conninfo(database, user="guest", password="guest"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("REASSIGN OWNED BY guest TO CURRENT_USER")
+        connection.execute("DROP ROLE guest")
+
+
+def test_a_database_of_another_encoding_is_refused(
+    server: EmbeddedServer, picture: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(
+            "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' "
+            "TEMPLATE template0"
+        )
+    url = make_conninfo(server.url(), dbname="ascii")
+    for words in (["db", "upgrade"], ["search", picture]):
+        assert run("--database-url", url, *words) == 1
+        assert "imgsim needs UTF8" in capfd.readouterr().err
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE ascii WITH (FORCE)")
+
+
+def test_a_client_encoding_in_the_environment_does_not_matter(
+    database: str, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "latin1")
+    named = tmp_path / "фото 猫.jpg"
+    named.write_bytes(picture.read_bytes())
+    assert run("--database-url", database, "ingest", named) == 0
 
 
 def test_pgvector_in_a_schema_of_its_own(

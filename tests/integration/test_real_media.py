@@ -79,3 +79,19 @@ def test_two_real_networks_share_media_and_frames(
     assert second.code == 0, second.err
     assert sizes() == before
     assert before[0] == 1
+
+
+def test_weights_are_found_again_by_their_bytes(
+    imgsim: Imgsim, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "mobilenet_2_5_224_tf_no_top.h5"
+    photo = shared / "photos" / "pixabay" / "cat01.jpg"
+    given = tmp_path / "given.h5"
+    given.write_bytes((shared / "weights" / name).read_bytes())
+    assert imgsim("ingest", photo, "-b", "mobilenet_025", "--weights", given).code == 0
+    cache = tmp_path / "keras" / "models"
+    cache.mkdir(parents=True)
+    given.rename(cache / name)
+    assert imgsim("search", photo, "-b", "mobilenet_025").code == 1
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    assert imgsim("search", photo, "-b", "mobilenet_025").code == 0

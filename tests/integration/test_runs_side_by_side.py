@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ def _start(database: str, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell starts background jobs with SIGINT ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -32,31 +36,48 @@ def _count(session: Session, table: str) -> int:
         return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
 
 
-def _wait_for_staging(session: Session, process: subprocess.Popen[str]) -> None:
-    """Until the ingest has its staging tables: it is at the film now."""
-    query = text("SELECT count(*) FROM pg_class WHERE relname = 'staging_frame' AND relpages >= 0")
+def _wait_for_claim(session: Session, process: subprocess.Popen[str]) -> None:
+    """Until the ingest has claimed the film: it decodes and embeds from now on."""
+    query = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with session.connect() as connection:
             if connection.execute(query).scalar_one():
                 return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError(f"the ingest never came so far: {process.communicate()[0]}")
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("delay", [0.2, 1.0, 1.6])
 def test_a_killed_ingest_leaves_a_film_whole_or_absent(
-    session: Session, database: str, sample: Path, imgsim: Imgsim, sign: signal.Signals
+    session: Session, database: str, sample: Path, imgsim: Imgsim, delay: float
 ) -> None:
-    process = _start(database, sample, "--every", "2")
-    _wait_for_staging(session, process)
-    process.send_signal(sign)
+    process = _start(database, sample)
+    _wait_for_claim(session, process)
+    time.sleep(delay)
+    process.kill()
     process.communicate(timeout=60)
-    assert _count(session, "frame") in (0, 66)
-    assert _count(session, "media") == (_count(session, "frame") > 0)
-    finished = imgsim("ingest", sample, "--every", "2", "--format", "json").json()["media"][0]
-    assert (finished["status"], finished["embedded"]) == ("complete", 66)
-    assert _count(session, "embedding_efficientnet_lite0") == 66
+    frames = _count(session, "frame")
+    assert frames in (0, 132)
+    assert _count(session, "media") == (frames > 0)
+    assert _count(session, "embedding_efficientnet_lite0") == frames
+    finished = imgsim("ingest", sample, "--format", "json").json()["media"][0]
+    assert (finished["status"], finished["embedded"]) == ("complete", 132)
+    assert _count(session, "embedding_efficientnet_lite0") == 132
+
+
+def test_an_interrupted_ingest_says_so(session: Session, database: str, sample: Path) -> None:
+    process = _start(database, sample)
+    _wait_for_claim(session, process)
+    process.send_signal(signal.SIGINT)
+    said, _nothing = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert _count(session, "media") == 0
 
 
 def test_two_ingests_of_one_folder_do_each_file_once(
@@ -65,11 +86,24 @@ def test_two_ingests_of_one_folder_do_each_file_once(
     for number in range(3):
         shutil.copyfile(picture, tmp_path / f"equal{number}.jpg")
     shutil.copyfile(sample, tmp_path / "film.mp4")
-    both = [_start(database, tmp_path, "--every", "10") for _process in range(2)]
+    both = [
+        _start(database, tmp_path, "--every", "10", "--format", "json", "--quiet")
+        for _process in range(2)
+    ]
     said = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
+    actions = Counter(
+        (Path(media["path"]).suffix, media["action"])
+        for report in said
+        for media in json.loads(report)["media"]
+    )
+    assert actions == {
+        (".jpg", "ingested"): 1,
+        (".jpg", "unchanged"): 5,
+        (".mp4", "ingested"): 1,
+        (".mp4", "unchanged"): 1,
+    }
     assert _count(session, "media") == 2
-    assert _count(session, "frame") == 1 + 14
     assert _count(session, "embedding_efficientnet_lite0") == 1 + 14
     assert _count(session, "media_path") == 4
 

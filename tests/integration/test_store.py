@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import text
 
-from benchmarks.gallery import backbone, clustered, frames, outcome, publish
+from benchmarks.gallery import backbone, clustered, frames, outcome, publish, sizes
 from imgsim.domain import MediaStatus
-from imgsim.errors import BackboneNotIngested, EmptyGallery
+from imgsim.errors import BackboneNotIngested, DatabaseError, EmptyGallery
+from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.store import gallery, indexes, registry, search
 from imgsim.store.engine import Session
+from imgsim.store.paths import readable, remember_path, usable_paths
 from imgsim.store.write import open_writer
 from imgsim.vectors import exact_search
 
@@ -50,10 +56,18 @@ def test_a_media_that_was_never_published_leaves_nothing(session: Session) -> No
     with open_writer(session, [net]) as writer:
         writer.claim("sha256:film", wait=False)
         writer.stage_frames(1, frames(range(3)))
-    counted = gallery.counts(session, [net])
-    assert (counted.media, counted.frames, counted.embeddings) == (0, 0, {"net": 0})
+    assert sizes(session, net) == (0, 0, [0])
     with open_writer(session, [net]) as writer:
         assert writer.claim("sha256:film", wait=False), "the claim went with its connection"
+
+
+def test_a_publication_that_fails_half_way_leaves_nothing(session: Session) -> None:
+    net, other = backbone(session, "net", DIM), backbone(session, "other", DIM)
+    with session.connect() as connection:
+        connection.execute(text("DROP TABLE imgsim.embedding_net"))
+    with pytest.raises(DatabaseError, match="embedding_net"):
+        publish(session, net, clustered(5, DIM, seed=0))
+    assert sizes(session, other) == (0, 0, [0])
 
 
 def test_a_content_is_claimed_once(session: Session) -> None:
@@ -70,26 +84,23 @@ def test_publishing_again_adds_what_is_missing_and_nothing_twice(session: Sessio
     net = backbone(session, "net", DIM)
     publish(session, net, clustered(5, DIM, seed=0), sampling="every=2")
     publish(session, net, clustered(9, DIM, seed=0), sampling="all")
-    counted = gallery.counts(session, [net])
-    assert (counted.media, counted.frames, counted.embeddings) == (1, 9, {"net": 9})
+    assert sizes(session, net) == (1, 9, [9])
 
 
 def test_a_second_backbone_reuses_the_frames(session: Session) -> None:
     one, two = backbone(session, "one", DIM), backbone(session, "two", DIM)
     publish(session, one, clustered(5, DIM, seed=0))
     publish(session, two, clustered(5, DIM, seed=1))
-    counted = gallery.counts(session, [one, two])
-    assert (counted.media, counted.frames) == (1, 5)
-    assert counted.embeddings == {"one": 5, "two": 5}
+    assert sizes(session, one, two) == (1, 5, [5, 5])
 
 
 def test_the_survey_tells_what_is_left(session: Session) -> None:
     one, two = backbone(session, "one", DIM), backbone(session, "two", DIM)
     publish(session, one, clustered(5, DIM, seed=0), sampling="every=2")
     with session.connect() as connection:
-        done = gallery.survey(connection, "sha256:film", [one, two], "every=2")
-        other = gallery.survey(connection, "sha256:film", [one], "all")
-        unknown = gallery.survey(connection, "sha256:new", [one], "all")
+        done = gallery.survey(connection, "sha256:film", [one, two], Sampling(every=2))
+        other = gallery.survey(connection, "sha256:film", [one], ALL_FRAMES)
+        unknown = gallery.survey(connection, "sha256:new", [one], ALL_FRAMES)
     assert done.covered == {one.backbone_id: 5}
     assert done.present == {two.backbone_id: set()}
     assert other.present == {one.backbone_id: {0, 1, 2, 3, 4}}
@@ -112,17 +123,68 @@ def test_a_failure_does_not_overwrite_what_was_decoded(session: Session) -> None
 
 
 def test_text_that_postgresql_refuses_is_made_readable() -> None:
-    assert gallery.readable("a\x00b\udcff") == "a\ufffdb?"
-    assert gallery.readable(b"/p/\xff.jpg") == "/p/\ufffd.jpg"
+    assert readable("a\x00b\udcff") == "a\ufffdb?"
+    assert readable(b"/p/\xff.jpg") == "/p/\ufffd.jpg"
+
+
+def test_a_file_that_was_saved_anew_leaves_the_old_content_findable(
+    session: Session, tmp_path: Path
+) -> None:
+    """Both contents were seen at the path; where there is a better one, it is preferred."""
+    net, vectors = backbone(session, "net", DIM), clustered(2, DIM, seed=0)
+    publish(session, net, vectors[:1], name="old")
+    publish(session, net, vectors[1:], name="new")
+    here = tmp_path / "film.mp4"
+    here.touch()
+    with session.connect() as connection:
+        identifiers = [
+            media.media_id
+            for name in ("old", "new")
+            if (media := gallery.find_media(connection, f"sha256:{name}"))
+        ]
+        for media_id in identifiers:
+            remember_path(connection, media_id, here)
+        assert usable_paths(connection, identifiers) == dict.fromkeys(identifiers, here)
+        copy = tmp_path / "copy.mp4"
+        copy.touch()
+        remember_path(connection, identifiers[0], copy)
+        assert usable_paths(connection, identifiers) == dict(
+            zip(identifiers, [copy, here], strict=True)
+        )
+    assert len(search.nearest(session, net, vectors[0], 2).hits) == 2
+
+
+def test_as_many_rows_as_anybody_asks_for(session: Session) -> None:
+    net = backbone(session, "net", DIM)
+    publish(session, net, clustered(3, DIM, seed=0))
+    assert len(gallery.thumbnails(session, range(1, 70_000))) == 3
+    assert len(search.nearest(session, net, clustered(1, DIM, seed=0)[0], 70_000).hits) == 3
 
 
 def test_two_revisions_of_a_name_have_tables_of_their_own(session: Session) -> None:
     first, second = backbone(session, "net", DIM), backbone(session, "net", DIM, revision="r2")
     assert (first.slug, second.slug) == ("net", "net_2")
     assert backbone(session, "net", DIM).slug == "net"
-    newest = registry.newest(session, "net")
-    assert newest is not None
-    assert newest.revision == "r2"
+    assert registry.newest(session, "net") is None, "none has embedded anything"
+    publish(session, first, clustered(1, DIM, seed=0))
+    assert registry.newest(session, "net") == first
+    publish(session, second, clustered(1, DIM, seed=0), name="other")
+    assert registry.newest(session, "net") == second
+
+
+def test_revisions_that_are_registered_at_once_get_tables_of_their_own(session: Session) -> None:
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(lambda n: backbone(session, "net", DIM, f"r{n % 4}"), range(8)))
+    assert {row.slug for row in rows} == {"net", "net_2", "net_3", "net_4"}
+
+
+def test_registering_again_waits_for_no_reader(session: Session) -> None:
+    """On a table in use, ALTER TABLE would wait for a pg_dump, and all searches behind it."""
+    net = backbone(session, "net", DIM)
+    with session.transaction() as reader:
+        reader.execute(text("SELECT * FROM embedding_net"))
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(backbone, session, "net", DIM).result(timeout=10) == net
 
 
 def test_what_was_not_ingested_is_told_apart(session: Session) -> None:

@@ -24,6 +24,7 @@ from imgsim.errors import InvalidArgument
         (["ingest", "--", "--debug"], ["ingest", "--", "--debug"]),
         (["--quiet", "db", "psql", "--quiet"], ["--quiet", "db", "psql", "--quiet"]),
         (["ingest", "--data-dir"], ["--data-dir", "ingest"]),
+        (["ingest", "psql", "--quiet"], ["--quiet", "ingest", "psql"]),
     ],
 )
 def test_global_options_may_stand_anywhere(typed: list[str], understood: list[str]) -> None:
@@ -39,6 +40,11 @@ def test_options_win_over_the_environment() -> None:
     named = Settings.read(environment, data_dir=Path("/o"))
     assert named.database_url is None
     assert named.data_dir == Path("/o").absolute()
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="nosuchuser"):
+        Settings.read({}, data_dir=Path("~nosuchuser/x"))
 
 
 def test_an_empty_variable_counts_as_unset() -> None:

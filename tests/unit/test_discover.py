@@ -33,6 +33,7 @@ def test_a_named_file_is_taken_whatever_its_suffix_and_only_once(tmp_path: Path)
 def test_globs_are_expanded(tmp_path: Path) -> None:
     _touch(tmp_path, "x1.jpg", "x2.jpg", "y.jpg", "sub/x3.jpg")
     assert list(discover([f"{tmp_path}/x*.jpg"])) == [tmp_path / "x1.jpg", tmp_path / "x2.jpg"]
+    assert list(discover([f"{tmp_path}/su*"])) == [tmp_path / "sub/x3.jpg"]
     assert tmp_path / "sub/x3.jpg" in list(discover([f"{tmp_path}/**/*.jpg"]))
 
 
