@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,6 +15,7 @@ from imgsim.cli.state import State, state_of
 from imgsim.config import DATABASE_URL
 from imgsim.errors import InvalidArgument
 from imgsim.store import migrations
+from imgsim.store.backup import read_backup, write_backup
 from imgsim.store.psql import psql_call
 from imgsim.store.server import EmbeddedServer
 
@@ -61,6 +64,26 @@ def upgrade(context: typer.Context) -> ExitCode:
     )
     what = "brought to" if changed else "is at"
     typer.echo(f"The database {what} revision {migrations.head()}.")
+    return ExitCode.DONE
+
+
+@app.command()
+def backup(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="A file to be made.")]
+) -> ExitCode:
+    """Write the whole gallery into a file (pg_dump's custom format)."""
+    write_backup(_url(state_of(context)), file)
+    typer.echo(f"{file}: {file.stat().st_size:,} bytes")
+    return ExitCode.DONE
+
+
+@app.command()
+def restore(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="Made by `db backup`.")]
+) -> ExitCode:
+    """Fill an empty gallery from a backup."""
+    read_backup(_url(state_of(context)), file)
+    typer.echo(f"restored from {file}")
     return ExitCode.DONE
 
 
