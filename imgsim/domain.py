@@ -176,3 +176,20 @@ class BackboneListing:
     weights: str | None  # path of the file at hand; None: not on this machine
     weights_from: str  # where they come from
     is_default: bool
+
+
+class Verdict(StrEnum):
+    """What `imgsim doctor` thinks of something."""
+
+    OK = "ok"
+    NOTE = "note"  # works, but somebody should know
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One line of `imgsim doctor`."""
+
+    topic: str
+    verdict: Verdict = Verdict.OK
+    text: str  # no password, fit for a bug report
