@@ -85,6 +85,7 @@ class FrameRef:
     kind: MediaKind
     frame_index: int
     timestamp_s: float | None  # None for images
+    pts: int | None  # in the media's time base; None for images
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

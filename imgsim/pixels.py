@@ -21,8 +21,6 @@ from imgsim.domain import Pixels
 _BLANK_SIDE = 32
 _BLANK_DEVIATION = 1.0
 
-_JPEG_QUALITY = 80
-
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
     """Squash a picture to (size, size, 3), whatever its shape; uint8 RGB in and out."""
@@ -52,9 +50,9 @@ def is_blank(pixels: Pixels) -> bool:
     return bool(small.reshape(-1, 3).std(axis=0, dtype=np.float64).max() < _BLANK_DEVIATION)
 
 
-def encode_jpeg(pixels: Pixels) -> bytes:
-    """Encode a picture, uint8 (height, width, 3) RGB, as JPEG of a thumbnail's quality."""
-    return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+def encode_jpeg(pixels: Pixels, quality: int = 80) -> bytes:
+    """Encode a picture, uint8 (height, width, 3) RGB, as JPEG; 80 is a thumbnail's quality."""
+    return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def encode_png(pixels: Pixels) -> bytes:

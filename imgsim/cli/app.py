@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from imgsim import __version__
-from imgsim.cli import backbones, database, demo, doctor, index, ingest, search
+from imgsim.cli import backbones, database, demo, doctor, frames, index, ingest, search
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
 from imgsim.cli.state import State
 from imgsim.cli.terminal import Terminal
@@ -60,6 +60,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
+app.command("frames")(frames.frames_command)
 app.command("backbones")(backbones.backbones_command)
 app.command("doctor")(doctor.doctor)
 app.add_typer(index.app, name="index")

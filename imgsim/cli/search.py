@@ -11,6 +11,7 @@ import typer
 from imgsim.cli.exit_codes import ExitCode, of_inputs
 from imgsim.cli.options import BackboneOption, Device, DeviceOption, WeightsOption, choice_of
 from imgsim.cli.state import state_of
+from imgsim.pipeline.export import export_hits
 from imgsim.pipeline.search import DEFAULT_K, find_similar
 from imgsim.pipeline.sheet import write_sheet
 from imgsim.reports import search_csv, search_json, search_table
@@ -50,6 +51,13 @@ def search_command(
             help="Also draw the queries and their hits into this PNG.", show_default=False
         ),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the queries and their hits at full size into this new folder.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> ExitCode:
     """Find the frames and images most like a picture."""
     state = state_of(context)
@@ -64,4 +72,8 @@ def search_command(
             typer.echo(_RENDER[format_](report.results))
             if sheet:
                 write_sheet(session, report.results, sheet)
-    return of_inputs(len(queries) - len(report.failed), len(report.failed))
+        lost = export_hits(session, report.results, export) if export and report.results else []
+    for error in lost:
+        state.terminal.error(str(error))
+    failed = len(report.failed)
+    return of_inputs(len(queries) - failed, failed + len(lost))

@@ -18,10 +18,10 @@ from imgsim.pipeline.discover import discover
 from imgsim.pipeline.embedders import Choice, open_networks, register
 from imgsim.pipeline.frames import content_id, prepare
 from imgsim.pipeline.job import Job, refused, unchanged
-from imgsim.pipeline.progress import Progress, Silent
+from imgsim.pipeline.progress import Progress, Silent, share_of
 from imgsim.reports.readable import readable
 from imgsim.sampling import ALL_FRAMES, Sampling
-from imgsim.sources import Media, open_media
+from imgsim.sources import open_media
 from imgsim.store import gallery, indexes
 from imgsim.store.engine import Session
 from imgsim.store.paths import remember_path
@@ -176,7 +176,7 @@ class _Run:
                 try:
                     for frame in media.frames(self._sampling):
                         self._keep(job, frame)
-                        self._progress.at(job.path, _share(media), self.frames)
+                        self._progress.at(job.path, share_of(media), self.frames)
                 finally:
                     job.decoded_frames = media.decoded_frames
         except MediaError as error:
@@ -212,12 +212,3 @@ class _Run:
 
 def _is_video(job: Job) -> bool:
     return job.info is not None and job.info.kind is MediaKind.VIDEO
-
-
-def _share(media: Media) -> float:
-    """How much of a media is decoded, 0 to 1, as far as its declared length can be believed."""
-    info = media.info
-    declared = info.declared_frames
-    if not declared and info.duration_s and info.frame_rate:
-        declared = round(info.duration_s * info.frame_rate)
-    return min(1.0, media.decoded_frames / declared) if declared else 0.0

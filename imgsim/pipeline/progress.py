@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from imgsim.sources import Media
+
 
 class Progress(Protocol):
     """Told by the pipeline, shown by a front end."""
@@ -36,3 +38,12 @@ class Silent:
 
     def note(self, text: str) -> None:
         """See Progress."""
+
+
+def share_of(media: Media) -> float:
+    """How much of a media is decoded, 0 to 1, as far as its declared length can be believed."""
+    info = media.info
+    declared = info.declared_frames
+    if not declared and info.duration_s and info.frame_rate:
+        declared = round(info.duration_s * info.frame_rate)
+    return min(1.0, media.decoded_frames / declared) if declared else 0.0

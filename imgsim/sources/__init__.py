@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from imgsim.domain import Frame, MediaInfo, Pixels
-from imgsim.errors import UnsupportedMedia
+from imgsim.errors import DecodeError, UnsupportedMedia
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.sources import animation, image, video
 from imgsim.sources.files import open_file
+from imgsim.sources.single_frame import read_video_frame
 
-__all__ = ["SUFFIXES", "Media", "open_media", "read_picture"]
+__all__ = ["SUFFIXES", "Media", "open_media", "read_frame", "read_picture"]
 
 SUFFIXES: frozenset[str] = image.SUFFIXES | animation.SUFFIXES | video.SUFFIXES
 """Suffixes of all kinds, lower-case, with dot."""
@@ -75,6 +76,28 @@ def read_picture(path: Path) -> Pixels:
             )
             raise UnsupportedMedia(path, reason)
         return next(media.frames(ALL_FRAMES)).pixels
+
+
+def read_frame(path: Path, index: int, pts: int | None) -> Pixels:
+    """Read one frame of a media at full size, uint8 (height, width, 3) RGB.
+
+    Args:
+        path: the file.
+        index: of the frame, in presentation order; 0 for an image.
+        pts: its presentation time in the media's time base; None for an image.
+
+    Raises:
+        MediaNotFound, UnsupportedMedia: as open_media.
+        DecodeError: there is no such frame (any more), or it is damaged.
+    """
+    opener = _opener(path)
+    if opener is video.open_video and pts is not None:
+        return read_video_frame(path, pts)
+    with opener(path) as media:
+        for frame in media.frames(ALL_FRAMES):
+            if frame.index == index:
+                return frame.pixels
+    raise DecodeError(path, f"has no frame {index}; has the file changed?")
 
 
 def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Media]]:

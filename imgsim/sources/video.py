@@ -39,7 +39,7 @@ _DEMUXERS = (
 _OPEN_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 
 # What PyAV raises on broken files: FFmpeg's errors, and those of its own checks.
-_FAILURES = (av.FFmpegError, ValueError, OSError, MemoryError, RuntimeError, OverflowError)
+FAILURES = (av.FFmpegError, ValueError, OSError, MemoryError, RuntimeError, OverflowError)
 
 
 class Video:
@@ -54,7 +54,7 @@ class Video:
         """
         self._path = path
         self._container = container
-        self._stream = _best_stream(path, container)
+        self._stream = best_stream(path, container)
         # Threads over frames decode half as fast again on two cores, but errors met while the
         # decoder drains are swallowed, and how many depends on the number of cores.
         self._stream.thread_type = "SLICE"
@@ -110,7 +110,7 @@ class Video:
                 for frame in self._stream.decode(packet):
                     self._decoded_frames += 1
                     yield frame
-        except _FAILURES as error:
+        except FAILURES as error:
             self._damage = self._damaged(_reason(error))
             self._damage.__cause__ = error
             return
@@ -155,12 +155,12 @@ class Video:
     def _pixels(self, index: int, frame: VideoFrame) -> Pixels:
         try:
             return self._display.pixels(frame)
-        except _FAILURES as error:
+        except FAILURES as error:
             reason = f"frame {index} cannot be converted to RGB: {_reason(error)}"
             raise DecodeError(self._path, reason) from error
 
 
-def _best_stream(path: Path, container: InputContainer) -> VideoStream:
+def best_stream(path: Path, container: InputContainer) -> VideoStream:
     """The stream that FFmpeg thinks best, as players do; cover art is no video."""
     stream = container.streams.best("video")
     if stream is None or stream.disposition & Disposition.attached_pic:
@@ -210,13 +210,13 @@ def _start(container: InputContainer, stream: VideoStream) -> Fraction:
     return start
 
 
-def _open_container(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
     try:
         # Absolute, or FFmpeg would take "a:b.mp4" for the protocol a.
         return av.open(
             str(path.absolute()), "r", container_options=_OPEN_OPTIONS, metadata_errors="replace"
         )
-    except _FAILURES as error:
+    except FAILURES as error:
         # Refused by the list of demuxers, FFmpeg says no more than "Invalid argument".
         listed = getattr(error, "errno", None) != errno.EINVAL
         reason = _reason(error) if listed else "not one of the video formats that are opened"
@@ -239,7 +239,7 @@ def open_video(path: Path) -> Iterator[Video]:
         DecodeError: it is a video, but not one frame can be decoded.
     """
     open_file(path).close()
-    container = _open_container(path)
+    container = open_container(path)
     with closing(container):
         media = Video(path, container)
         with closing(media):

@@ -60,6 +60,7 @@ def _described(neighbours: Select[Any]) -> Select[Any]:
             near.c.distance,
             frame.c.frame_index,
             frame.c.timestamp_s,
+            frame.c.pts,
             media.c.media_id,
             media.c.kind,
         )
@@ -106,6 +107,7 @@ def nearest(
                 kind=MediaKind(row.kind),
                 frame_index=row.frame_index,
                 timestamp_s=row.timestamp_s,
+                pts=row.pts,
             ),
         )
         for rank, row in enumerate(rows, start=1)

@@ -10,7 +10,7 @@ import pytest
 from imgsim import errors
 from imgsim.cli.app import hoist
 from imgsim.cli.exit_codes import ExitCode, exit_code_of, of_inputs
-from imgsim.cli.ingest import parse_fps
+from imgsim.cli.options import sampling_of
 from imgsim.config import Settings
 from imgsim.errors import InvalidArgument
 
@@ -55,13 +55,13 @@ def test_an_empty_variable_counts_as_unset() -> None:
     ("given", "fps"), [("1", 1), ("0.5", Fraction(1, 2)), ("30000/1001", Fraction(30000, 1001))]
 )
 def test_fps_is_exact(given: str, fps: Fraction) -> None:
-    assert parse_fps(given) == fps
+    assert sampling_of(1, given).fps == fps
 
 
 @pytest.mark.parametrize("given", ["fast", "1/0", "nan", "inf", ""])
 def test_what_is_no_rate_is_refused(given: str) -> None:
     with pytest.raises(InvalidArgument, match="frames a second"):
-        parse_fps(given)
+        sampling_of(1, given)
 
 
 def test_exit_codes() -> None:

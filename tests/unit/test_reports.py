@@ -21,10 +21,20 @@ from imgsim.reports import ingest_text, search_csv, search_json, search_table
 from imgsim.reports.clock import h_mm_ss
 
 VIDEO = FrameRef(
-    frame_id=13, path="/films/a b, c.mp4", kind=MediaKind.VIDEO, frame_index=12, timestamp_s=3723.48
+    frame_id=13,
+    path="/films/a b, c.mp4",
+    kind=MediaKind.VIDEO,
+    frame_index=12,
+    timestamp_s=3723.48,
+    pts=47660544,
 )
 IMAGE = FrameRef(
-    frame_id=7, path="/p/\udcff.jpg", kind=MediaKind.IMAGE, frame_index=0, timestamp_s=None
+    frame_id=7,
+    path="/p/\udcff.jpg",
+    kind=MediaKind.IMAGE,
+    frame_index=0,
+    timestamp_s=None,
+    pts=None,
 )
 RESULT = QueryResult(
     query="q.jpg",

@@ -1,0 +1,32 @@
+"""`imgsim frames`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgsim.cli.exit_codes import ExitCode
+from imgsim.cli.options import EveryOption, FpsOption, sampling_of
+from imgsim.cli.state import state_of
+from imgsim.pipeline.data_set import LIST_NAME, PictureFormat, write_frames
+
+
+def frames_command(
+    context: typer.Context,
+    video: Annotated[str, typer.Argument(help="The video to take apart.")],
+    out: Annotated[Path, typer.Option(help="A new or empty folder for the pictures.")],
+    every: EveryOption = 1,
+    fps: FpsOption = None,
+    format_: Annotated[
+        PictureFormat, typer.Option("--format", help="png keeps every pixel as decoded.")
+    ] = PictureFormat.JPG,
+) -> ExitCode:
+    """Build a data set of pictures from a video, with a list of their times (frames.csv)."""
+    terminal = state_of(context).terminal
+    sampling = sampling_of(every, fps)
+    with terminal:
+        written = write_frames(video, out, sampling=sampling, kind=format_, progress=terminal)
+    typer.echo(f"{written} pictures and {LIST_NAME} in {out}")
+    return ExitCode.DONE
