@@ -44,10 +44,11 @@ def require(connection: Connection) -> Extension:
     found = find(connection)
     wanted = ".".join(map(str, MIN_VERSION))
     if found is None:
+        version = str(connection.execute(text("SHOW server_version")).scalar_one())
         raise PgvectorUnusable(
-            f"This PostgreSQL server has no pgvector. Install version {wanted} or newer on it (for "
-            "example the package postgresql-18-pgvector, or the image pgvector/pgvector), then "
-            "try again."
+            f"This PostgreSQL {version} has no pgvector. Install version {wanted} or newer on the "
+            f"server (the package is often called postgresql-{version_tuple(version)[0]}-pgvector, "
+            "the container image pgvector/pgvector), then try again."
         )
     used = found.installed or found.available
     if version_tuple(used) >= MIN_VERSION:
