@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from imgsim.cli.exit_codes import ExitCode
-from imgsim.cli.options import BackboneOption
 from imgsim.cli.state import state_of
 from imgsim.pipeline.index import index_status, rebuild_indexes
 from imgsim.reports import index_table
@@ -22,7 +23,15 @@ def status_command(context: typer.Context) -> ExitCode:
 
 
 @app.command("rebuild")
-def rebuild_command(context: typer.Context, backbone: BackboneOption = None) -> ExitCode:
+def rebuild_command(
+    context: typer.Context,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backbone", "-b", help="Only this one; may be repeated.", show_default=False
+        ),
+    ] = None,
+) -> ExitCode:
     """Build the HNSW index anew, for one backbone or all, whatever the table's size."""
     state = state_of(context)
     with state.session() as session:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgsim import pixels
 from imgsim.domain import Frame, Pixels
-from imgsim.errors import MediaNotFound
+from imgsim.errors import MediaNotFound, UnsupportedMedia
 from imgsim.store.staging import FrameRow
 
 
@@ -46,8 +47,11 @@ def content_id(path: Path) -> str:
 
     Raises:
         MediaNotFound: it cannot be read.
+        UnsupportedMedia: it is no regular file; a pipe would be waited for, a device has no end.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnsupportedMedia(path, "is no file but a folder, pipe, socket or device")
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:

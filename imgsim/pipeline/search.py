@@ -61,6 +61,8 @@ def find_similar(
         registry.require(session, name)
     networks = open_networks(session, choice)
     rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
+    if choice.weights:
+        registry.remember_weights(session, rows[0], networks[0].pinned.weights)
     results: list[QueryResult] = []
     failed: list[MediaError] = []
     for query in queries:

@@ -16,8 +16,14 @@ def render_text(report: IngestReport) -> str:
         for media in report.media
         if media.status is not MediaStatus.COMPLETE
     ]
+    failed = len(report.failed)
     actions = Counter(media.action for media in report.media)
-    parts = [f"{actions[action]} {action.value}" for action in IngestAction if actions[action]]
+    actions[IngestAction.SKIPPED] -= failed
+    parts = [f"{actions[action]} {action.value}" for action in IngestAction if actions[action] > 0]
+    if partial := sum(media.status is MediaStatus.PARTIAL for media in report.media):
+        parts.append(f"{partial} of them in part")
+    if failed:
+        parts.append(f"{failed} failed")
     total = ", ".join(parts) or "nothing to do"
     if report.frames:
         total += f"; {report.frames} frames at {report.frames_per_s:.1f} frames/s"

@@ -135,6 +135,18 @@ def find(session: Session, name: str, revision: str) -> BackboneRow | None:
     return rows[0] if rows else None
 
 
+def remember_weights(session: Session, row: BackboneRow, path: Path) -> None:
+    """Note where the weights of a known revision lie now."""
+    if row.weights_path == path:
+        return
+    with session.connect() as connection:
+        connection.execute(
+            update(schema.backbone)
+            .where(schema.backbone.c.backbone_id == row.backbone_id)
+            .values(weights_path=str(path))
+        )
+
+
 def require(session: Session, name: str, revision: str | None = None) -> BackboneRow:
     """The row of a backbone that has been ingested, of the newest revision if none is named.
 
@@ -148,7 +160,9 @@ def require(session: Session, name: str, revision: str | None = None) -> Backbon
         if row.name == name and revision in (None, row.revision):
             return row
     if not used:
-        raise EmptyGallery("The gallery is empty. Fill it first: imgsim ingest PATH...")
+        raise EmptyGallery(
+            "The gallery is empty (blank frames do not count). Fill it first: imgsim ingest PATH..."
+        )
     if any(row.name == name for row in used):
         raise BackboneNotIngested(
             f"The gallery was ingested with another revision of '{name}' (other weights, or an "

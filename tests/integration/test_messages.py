@@ -194,3 +194,24 @@ def test_wrong_usage(capfd: pytest.CaptureFixture[str]) -> None:
     assert "No such command" in capfd.readouterr().err
     assert run("search") == 2
     assert run("search", "q.jpg", "--format", "xml") == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(imgsim: Imgsim, picture: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    ran = imgsim("ingest", tmp_path / "pipe.jpg", picture)
+    assert ran.code == 4
+    assert "pipe, socket or device" in ran.out
+
+
+def test_weights_given_to_a_search_are_remembered(
+    imgsim: Imgsim, picture: Path, random_weights: Path, tmp_path: Path
+) -> None:
+    first, second = (tmp_path / f"{name}.weights.h5" for name in ("first", "second"))
+    for path in (first, second):
+        path.write_bytes(random_weights.read_bytes())
+    assert imgsim("ingest", picture, "-b", "mobilenet_025", "--weights", first).code == 0
+    first.unlink()
+    assert imgsim("search", picture, "-b", "mobilenet_025").code == 1
+    assert imgsim("search", picture, "-b", "mobilenet_025", "--weights", second).code == 0
+    assert imgsim("search", picture, "-b", "mobilenet_025").code == 0

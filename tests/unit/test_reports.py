@@ -129,7 +129,7 @@ def test_the_ingest_summary_names_what_is_not_plainly_stored() -> None:
     lines = ingest_text.render_text(report).split("\n")
     assert lines == [
         "failed: /v/a.mp4: no picture",
-        "1 ingested, 1 skipped; 30 frames at 15.0 frames/s",
+        "1 ingested, 1 failed; 30 frames at 15.0 frames/s",
     ]
     summary = json.loads(ingest_text.render_json(report))
     assert summary["frames_per_s"] == 15.0
