@@ -32,10 +32,12 @@ class Choice:
                 "--weights is the file of one backbone: give exactly one -b with it, "
                 f"not {len(self.names)}."
             )
-        if self.weights is not None and not str(self.weights).isprintable():
+        try:
+            str(self.weights).encode()
+        except UnicodeEncodeError as error:
             raise InvalidArgument(
-                "--weights: the path is stored as text, and this one is none: rename the file."
-            )
+                "--weights: the path is stored as text, and this one is not UTF-8; rename the file."
+            ) from error
 
 
 @dataclass(kw_only=True, slots=True)

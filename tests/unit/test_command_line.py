@@ -13,6 +13,7 @@ from imgsim.cli.exit_codes import ExitCode, exit_code_of, of_inputs
 from imgsim.cli.options import sampling_of
 from imgsim.config import Settings
 from imgsim.errors import InvalidArgument
+from imgsim.pipeline.embedders import Choice
 
 
 @pytest.mark.parametrize(
@@ -77,3 +78,9 @@ def test_an_unknown_backbone_is_told_with_the_nearest_name() -> None:
     message = str(errors.UnknownBackbone("vgg_16", ["vgg16", "resnet50"]))
     assert "Did you mean 'vgg16'?" in message
     assert "resnet50" in message
+
+
+def test_a_weights_path_must_be_text_and_may_be_any_text() -> None:
+    assert Choice(weights=Path("a\u00a0b\t.h5")).weights is not None
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        Choice(weights=Path("\udcff.h5"))
