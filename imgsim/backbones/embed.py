@@ -24,7 +24,7 @@ class Embedder:
     weights: Path  # absolute, as loaded
     weights_sha256: str  # hex
     device: str  # cpu | gpu
-    forward: Callable[[PixelBatch], Vectors]  # at most runtime.BATCH pictures, not normalised
+    forward: Callable[[PixelBatch], Vectors]  # at most runtime.batch_size pictures, not normalised
 
     def embed(self, pictures: PixelBatch) -> Vectors:
         """Embed pictures that were already resized to the network's input.
@@ -47,6 +47,7 @@ class Embedder:
             )
         if not len(pictures):
             return np.zeros((0, self.dim), np.float32)
-        starts = range(0, len(pictures), runtime.BATCH)
-        parts = [self.forward(pictures[at : at + runtime.BATCH]) for at in starts]
+        size = runtime.batch_size(side)
+        starts = range(0, len(pictures), size)
+        parts = [self.forward(pictures[at : at + size]) for at in starts]
         return l2_normalize(np.concatenate(parts))

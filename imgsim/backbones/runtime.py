@@ -16,7 +16,8 @@ from imgsim.backbones.base import KerasModel
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.errors import DeviceMissing, InvalidArgument
 
-BATCH = 32  # pictures a call at most; bounds the memory of a large batch
+_BATCH = 32  # pictures a call at most ...
+_BATCH_PIXELS = _BATCH * 224 * 224  # ... and fewer of larger ones: memory grows with their pixels
 
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -71,17 +72,23 @@ def on_device(device: str) -> Iterator[None]:
         yield
 
 
+def batch_size(side: int) -> int:
+    """How many square pictures of this side, in pixels, go through a network in one call."""
+    return max(1, min(_BATCH, _BATCH_PIXELS // side**2))
+
+
 def forward(model: KerasModel, device: str) -> Callable[[PixelBatch], Vectors]:
-    """Make a network callable: uint8 RGB (n, s, s, 3), 1 <= n <= BATCH -> float32 (n, dim)."""
+    """Make a network callable: uint8 RGB (n, s, s, 3), n up to batch_size -> float32 (n, dim)."""
     backend = import_module("keras").backend.backend()
     if backend == "tensorflow":
         return _tensorflow_forward(model, device)
     model.compile(jit_compile=backend == "jax")
+    full = batch_size(model.input_shape[1])
 
     def run(pictures: PixelBatch) -> Vectors:
         count = len(pictures)
         if backend == "jax" and count > 1:  # it compiles for each new batch size: allow two
-            short = BATCH - count
+            short = full - count
             pictures = np.concatenate([pictures, np.repeat(pictures[-1:], short, axis=0)])
         with on_device(device):
             return np.asarray(model.predict_on_batch(pictures), np.float32)[:count]
