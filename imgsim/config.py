@@ -6,19 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from imgsim.errors import InvalidArgument
 from imgsim.store.server import default_data_dir
 
 DATABASE_URL = "IMGSIM_DATABASE_URL"
 DATA_DIR = "IMGSIM_DATA_DIR"
+CACHE_DIR = "IMGSIM_CACHE_DIR"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Where the gallery is."""
+    """Where the gallery is, and what can be thrown away."""
 
     database_url: str | None  # None: the embedded server
     data_dir: Path  # of the embedded server; absolute
+    cache_dir: Path  # measurements of this machine; absolute
 
     @classmethod
     def read(
@@ -39,4 +43,5 @@ class Settings:
             home = folder.expanduser().absolute()
         except RuntimeError as error:
             raise InvalidArgument(f"--data-dir {folder}: {error}") from error
-        return cls(database_url=url or None, data_dir=home)
+        cache = Path(environment.get(CACHE_DIR) or platformdirs.user_cache_dir("imgsim"))
+        return cls(database_url=url or None, data_dir=home, cache_dir=cache.absolute())

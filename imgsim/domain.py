@@ -174,9 +174,23 @@ class BackboneListing:
     name: str
     dim: int
     input_size: int  # pixels, square
+    parameters: int
+    vector_bytes: int  # in PostgreSQL
+    imagenet_top1: float | None  # per cent
+    speed: Speed | None  # None: not measured on this machine
     weights: str | None  # path of the file at hand; None: not on this machine
     weights_from: str  # where they come from
+    refusal: str | None  # why it cannot be used, a clause; None: it can
     is_default: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """How fast a network ran on this machine."""
+
+    images_per_s: float
+    device: str  # cpu | gpu
+    engine: str  # library and version, `tensorflow 2.21.0`
 
 
 class Verdict(StrEnum):

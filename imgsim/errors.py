@@ -11,6 +11,7 @@ ImgsimError
 │   └── BlankPicture              nearly one colour: there is nothing to compare
 ├── OutputError                   a file that was asked for cannot be written
 ├── BackboneError
+│   ├── EmbeddingTooLong          more dimensions than pgvector can index
 │   ├── WeightsMissing
 │   ├── WeightsMismatch           the file's weights do not fit the network
 │   └── DeviceMissing
@@ -51,14 +52,20 @@ class UnknownBackbone(UsageError):
     """No backbone has this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        known = sorted(known)
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        spelt = {_letters(each): each for each in known}
+        wanted = _letters(name)
+        near = difflib.get_close_matches(wanted, spelt, n=1 if wanted in spelt else 3, cutoff=0.7)
+        meant = " or ".join(f"'{spelt[each]}'" for each in near)
+        hint = f" Did you mean {meant}?" if near else ""
         super().__init__(
-            f"There is no backbone '{name}'.{hint} Known: {', '.join(known)}. "
-            "`imgsim backbones` describes them."
+            f"There is no backbone '{name}'.{hint} `imgsim backbones` lists all {len(spelt)}."
         )
         self.name = name
+
+
+def _letters(name: str) -> str:
+    """A name without what people write differently: `ResNet-50 V2` is `resnet50v2`."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 class MediaError(ImgsimError):
@@ -92,6 +99,10 @@ class OutputError(ImgsimError):
 
 class BackboneError(ImgsimError):
     """A backbone cannot be loaded or run."""
+
+
+class EmbeddingTooLong(BackboneError):
+    """The backbone gives more dimensions than pgvector can index."""
 
 
 class WeightsMissing(BackboneError):

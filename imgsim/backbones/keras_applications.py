@@ -3,83 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from imgsim.backbones import runtime
-from imgsim.backbones.base import Backbone, KerasModel
+from imgsim.backbones.base import Backbone, KerasModel, KerasTensor
+from imgsim.backbones.keras_networks import NETWORKS, Network
 from imgsim.backbones.weights import fill_by_keras, hdf5_defect, keras_cache
 from imgsim.errors import WeightsMissing
 
+_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)  # of red, green, blue, on a scale of 0 to 1
 _SILENT_S = 60.0  # a download that says nothing for so long has failed
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Network:
-    name: str
-    constructor: str  # keras.applications.<constructor>
-    module: str  # keras.applications.<module>.preprocess_input
-    input_size: int  # pixels
-    dim: int
-    weights_file: str  # what Keras calls the download that goes without classifier
-    options: Mapping[str, float] = field(default_factory=dict)  # for the constructor
-
-
-_NETWORKS = (
-    _Network(
-        name="vgg16",
-        constructor="VGG16",
-        module="vgg16",
-        input_size=224,
-        dim=512,
-        weights_file="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    ),
-    _Network(
-        name="inception_v3",
-        constructor="InceptionV3",
-        module="inception_v3",
-        input_size=299,
-        dim=2048,
-        weights_file="inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    ),
-    _Network(
-        name="resnet50",
-        constructor="ResNet50",
-        module="resnet50",
-        input_size=224,
-        dim=2048,
-        weights_file="resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    ),
-    _Network(
-        name="mobilenet_v2",
-        constructor="MobileNetV2",
-        module="mobilenet_v2",
-        input_size=224,
-        dim=1280,
-        weights_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-    ),
-    _Network(
-        name="mobilenet_025",
-        constructor="MobileNet",
-        module="mobilenet",
-        input_size=224,
-        dim=256,
-        weights_file="mobilenet_2_5_224_tf_no_top.h5",
-        options={"alpha": 0.25},
-    ),
-)
-
-
-def _backbone(network: _Network) -> Backbone:
+def _backbone(network: Network) -> Backbone:
     options = ", ".join(f"{key}={value:g}" for key, value in network.options.items())
     return Backbone(
         name=network.name,
         dim=network.dim,
         input_size=network.input_size,
+        parameters=network.parameters,
+        imagenet_top1=network.top1,
         recipe=(
             f"keras.applications.{network.constructor}({options})|{network.module}.preprocess_input"
             f"|average-pooling|{network.input_size}px squash-area"
@@ -91,7 +39,7 @@ def _backbone(network: _Network) -> Backbone:
     )
 
 
-def _build(network: _Network, weights: Path | None) -> KerasModel:
+def _build(network: Network, weights: Path | None) -> KerasModel:
     keras = import_module("keras")
     body = _body(network, weights=None)
     if weights is not None:
@@ -102,6 +50,8 @@ def _build(network: _Network, weights: Path | None) -> KerasModel:
             hint=f"The file that fits is the one without classifier (include_top=False), "
             f"which Keras calls {network.weights_file}.",
         )
+    if network.module == "efficientnet":
+        body = _rescaled(body)
     preprocess = getattr(keras.applications, network.module).preprocess_input
     side = network.input_size
     pictures = keras.Input((side, side, 3), dtype="uint8", name="pictures")
@@ -109,7 +59,7 @@ def _build(network: _Network, weights: Path | None) -> KerasModel:
     return keras.Model(pictures, body(scaled), name=network.name)
 
 
-def _body(network: _Network, *, weights: str | None) -> KerasModel:
+def _body(network: Network, *, weights: str | None) -> KerasModel:
     """The convolutional part with global average pooling: (n, s, s, 3) -> (n, dim)."""
     constructor = getattr(import_module("keras").applications, network.constructor)
     side = network.input_size
@@ -122,7 +72,24 @@ def _body(network: _Network, *, weights: str | None) -> KerasModel:
     )
 
 
-def _find(network: _Network) -> Path | None:
+def _rescaled(body: KerasModel) -> KerasModel:
+    """The EfficientNet that its ImageNet weights were trained in.
+
+    Keras divides by the root of each channel's deviation after the normalisation, but only when it
+    is asked for `weights="imagenet"`, not for the same weights by path (keras-team/keras,
+    efficientnet.py; tensorflow#49930).
+    """
+    keras = import_module("keras")
+    rescale = keras.layers.Rescaling([1 / math.sqrt(each) for each in _IMAGENET_DEVIATION])
+
+    def call(layer: KerasModel, *arguments: KerasTensor, **named: object) -> KerasTensor:
+        output = layer(*arguments, **named)
+        return rescale(output) if isinstance(layer, keras.layers.Normalization) else output
+
+    return keras.models.clone_model(body, clone_function=lambda layer: layer, call_function=call)
+
+
+def _find(network: Network) -> Path | None:
     path = keras_cache() / network.weights_file
     try:
         return path if hdf5_defect(path) is None else None
@@ -130,7 +97,7 @@ def _find(network: _Network) -> Path | None:
         return None
 
 
-def _fetch(network: _Network) -> Path:
+def _fetch(network: Network) -> Path:
     """Let Keras download the weights into its cache, by its own means (address, checksum)."""
     folder = keras_cache()
     reason = "what came is not a weights file"
@@ -163,4 +130,4 @@ def _impatient() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-BACKBONES = tuple(_backbone(network) for network in _NETWORKS)
+BACKBONES = tuple(_backbone(network) for network in NETWORKS)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgsim import backbones
-from imgsim.backbones import Embedder, PinnedBackbone
-from imgsim.errors import InvalidArgument, WeightsMismatch, WeightsMissing
+from imgsim.backbones import Backbone, Embedder, PinnedBackbone
+from imgsim.errors import EmbeddingTooLong, InvalidArgument, WeightsMismatch, WeightsMissing
 from imgsim.store import registry
+from imgsim.store.embedding_tables import MAX_DIM
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
+
+
+def refusal(backbone: Backbone) -> str | None:
+    """Why a backbone cannot be used, a clause; None: it can."""
+    if backbone.dim <= MAX_DIM:
+        return None
+    return f"{backbone.dim:,} dimensions are more than the {MAX_DIM:,} that pgvector can index"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +32,12 @@ class Choice:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        """Raise InvalidArgument or UnknownBackbone for a choice that cannot be met."""
+        """Raise InvalidArgument, UnknownBackbone or EmbeddingTooLong where it cannot be met."""
         for name in self.names:
-            backbones.get(name)
+            if reason := refusal(backbones.get(name)):
+                raise EmbeddingTooLong(
+                    f"'{name}' cannot be used: {reason}. `imgsim backbones` lists others."
+                )
         if self.weights is not None and len(self.names) != 1:
             raise InvalidArgument(
                 "--weights is the file of one backbone: give exactly one -b with it, "

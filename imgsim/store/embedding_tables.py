@@ -20,6 +20,11 @@ MAX_DIM = 4000
 _PARALLEL_WORKERS = 4
 
 
+def vector_bytes(dim: int) -> int:
+    """What PostgreSQL stores for one embedding, in bytes: pgvector's figure for halfvec."""
+    return 2 * dim + 8
+
+
 def embedding_table(slug: str, dim: int) -> Table:
     """Declare the table of one backbone revision; nothing is created.
 

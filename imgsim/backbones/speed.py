@@ -1,0 +1,77 @@
+"""How fast networks run on this machine, measured when asked and remembered in a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgsim.backbones import runtime
+from imgsim.backbones.base import Backbone
+from imgsim.domain import Speed
+
+_FILE = "speed.json"
+_SECONDS = 3.0
+_CALLS = 3
+
+
+def measure(backbone: Backbone, device: str) -> Speed:
+    """Run a network on random pictures, with random weights: neither changes how long it takes.
+
+    Full batches for at least three seconds and three calls after a first one; the median counts.
+
+    Raises:
+        InvalidArgument, DeviceMissing: as `runtime.start` states them.
+    """
+    device = runtime.start(device)
+    with runtime.on_device(device):
+        model = backbone.build(None)
+    forward = runtime.forward(model, device)
+    side, count = backbone.input_size, runtime.batch_size(backbone.input_size)
+    pictures = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
+    forward(pictures)  # traces and compiles
+    took: list[float] = []
+    while len(took) < _CALLS or sum(took) < _SECONDS:
+        started = time.monotonic()
+        forward(pictures)
+        took.append(time.monotonic() - started)
+    library = import_module("keras").backend.backend()
+    return Speed(
+        images_per_s=count / float(np.median(took)),
+        device=device,
+        engine=f"{library} {import_module(library).__version__}",
+    )
+
+
+def remember(folder: Path, name: str, speed: Speed) -> None:
+    """Keep the measurement of a backbone in a folder, in place of an earlier one.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {**_read(folder), name: asdict(speed)}
+    written = folder / f"{_FILE}.new"
+    written.write_text(json.dumps(known, indent=1) + "\n")
+    written.replace(folder / _FILE)
+
+
+def recall(folder: Path) -> dict[str, Speed]:
+    """What was measured, by the backbone's name; nothing where the file is absent or damaged."""
+    try:
+        return {name: Speed(**speed) for name, speed in _read(folder).items()}
+    except TypeError:  # another release's
+        return {}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((folder / _FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
