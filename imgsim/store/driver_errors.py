@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg.errors import DiskFull
 from sqlalchemy import exc
 
 from imgsim.errors import DatabaseError, DatabaseUnreachable
@@ -47,7 +48,11 @@ def _translate(error: psycopg.Error) -> None:
             "server (`imgsim db status`)."
         ) from error
     if state.startswith(_OUT_OF):
-        raise DatabaseError(f"The database server cannot go on: {said}.") from error
+        advice = " Make room, then try again." if isinstance(error, DiskFull) else ""
+        raise DatabaseError(
+            f"The database server cannot go on: {said.rstrip('.')}.{advice} What was stored before "
+            "is still there."
+        ) from error
     if state.startswith(_CUT_OFF):
         raise DatabaseError(f"The database server cut the work off: {said}.") from error
     if state.startswith(_NOT_OURS):

@@ -26,6 +26,7 @@ _ANSWER_TIMEOUT_S = 30  # for a server that says it is ready
 _POLL_S = 0.05
 
 _PORT_TAKEN = "could not bind"
+_DISK_FULL = "No space left on device"
 _ORPHANS = "is still in use"  # the shared memory, by children that outlive a killed server
 _STARTED_ELSEWHERE = '"postmaster.pid" already exists'
 
@@ -102,8 +103,11 @@ def _wait(home: Home, deadline: float) -> Running | None:
 
 
 def _failure(home: Home, text: str) -> ServerError:
+    reason = ""
+    if _DISK_FULL in text:
+        reason = f"The disk of {home.folder} is full. Make room there, then try again.\n"
     return ServerError(
-        f"The database server in {home.folder} {text.strip()}\nIts log is {home.log}."
+        f"{reason}The database server in {home.folder} {text.strip()}\nIts log is {home.log}."
     )
 
 
