@@ -17,7 +17,7 @@ from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 from imgsim.store.server import EmbeddedServer
 from imgsim.store.staging import FrameRow
-from imgsim.store.write import MediaOutcome, open_writer
+from imgsim.store.write import MediaOutcome, Writer, open_writer
 from imgsim.vectors import l2_normalize, round_to_half
 
 _BATCH = 5_000
@@ -84,17 +84,30 @@ def publish(
     dither: bool = True,
 ) -> None:
     """Put unit vectors, float32 (n, dim), into the gallery as the frames of one media."""
+    with open_writer(session, [row]) as writer:
+        publish_with(writer, row, vectors, name, sampling, dither=dither)
+
+
+def publish_with(
+    writer: Writer,
+    row: BackboneRow,
+    vectors: Vectors,
+    name: str,
+    sampling: str = "all",
+    *,
+    dither: bool = True,
+) -> None:
+    """As `publish`, with a writer that goes on to others."""
     film = outcome(name, len(vectors))
     half = round_to_half(vectors, range(len(vectors))) if dither else vectors.astype(np.float16)
-    with open_writer(session, [row]) as writer:
-        writer.claim(film.content_id, wait=True)
-        for start in range(0, len(half), _BATCH):
-            part = half[start : start + _BATCH]
-            indices = range(start, start + len(part))
-            writer.stage_frames(1, frames(indices))
-            writer.stage_embeddings(row.backbone_id, [1] * len(part), indices, part)
-        writer.publish(1, film, sampling, {row.backbone_id: len(half)})
-        writer.release(film.content_id)
+    writer.claim(film.content_id, wait=True)
+    for start in range(0, len(half), _BATCH):
+        part = half[start : start + _BATCH]
+        indices = range(start, start + len(part))
+        writer.stage_frames(1, frames(indices))
+        writer.stage_embeddings(row.backbone_id, [1] * len(part), indices, part)
+    writer.publish(1, film, sampling, {row.backbone_id: len(half)})
+    writer.release(film.content_id)
 
 
 def index_recall(session: Session, row: BackboneRow, queries: Vectors, k: int = 10) -> float:

@@ -71,7 +71,7 @@ def _ingest_files(
         Lane(network=network, backbone=register(session, network, progress.note))
         for network in open_networks(session, choice)
     ]
-    with open_writer(session, [lane.backbone for lane in lanes]) as writer:
+    with open_writer(session, [lane.backbone for lane in lanes], progress.note) as writer:
         run = _Run(writer, lanes, sampling, progress)
         for path in run.take(files):
             run.take_when_free(path)

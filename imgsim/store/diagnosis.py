@@ -71,7 +71,7 @@ def _index(table: TableStatus) -> Finding:
     if table.index_bytes is not None:
         state = f"HNSW index of {table.index_bytes / 2**20:.0f} MB"
         return Finding(topic="index", text=f"{size}, {state}")
-    if table.rows < indexes.BUILD_FROM_ROWS:
+    if table.rows < indexes.build_from_rows(table.dim):
         return Finding(topic="index", text=f"{size}, searched exactly")
     return Finding(
         topic="index",

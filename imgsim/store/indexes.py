@@ -1,7 +1,7 @@
 """HNSW indexes: whether a table has one, what it was built with, building it.
 
 An index is built after the load: with it in place, inserts run at hundreds of rows a second
-instead of tens of thousands.
+instead of tens of thousands. What a later load does is up to `index_upkeep`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,25 @@ from sqlalchemy.dialects.postgresql import insert
 
 from imgsim.domain import TableStatus
 from imgsim.store import engine, schema
+from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
-BUILD_FROM_ROWS = 20_000
-"""Here, with 1,280 dimensions on 2 cores, an exact scan took 21 ms and the index 7 ms, but building
-it 6 s: a gallery that is still smaller is not worth the build (benchmarks/exact_or_hnsw.py)."""
+BUILD_FROM_BYTES = 50_000_000
+"""Of embeddings in a table. An exact scan takes time by the byte, whatever the dimensions; so does
+a build, which is repaid after some hundreds of searches (benchmarks/exact_or_hnsw.py). From here
+on, a scan on 2 cores takes more than 20 ms, and more than twice as long as the index."""
 
 M = 16
 EF_CONSTRUCTION = 64
 """pgvector's defaults."""
 
 _MAX_BUILD_MEMORY_MB = 1024
+
+
+def build_from_rows(dim: int) -> int:
+    """From how many rows on a table of so many dimensions gets an index."""
+    return BUILD_FROM_BYTES // vector_bytes(dim)
 
 
 def index_name(backbone: BackboneRow) -> str:
@@ -116,8 +123,13 @@ def build(session: Session, backbone: BackboneRow, notice: Callable[[str], None]
 
 
 def _is_due(connection: Connection, backbone: BackboneRow) -> bool:
-    return not has_index(connection, backbone) and (
-        count_rows(connection, backbone) >= BUILD_FROM_ROWS
+    """Whether there is no index although the table is large, or although it had one before."""
+    if has_index(connection, backbone):
+        return False
+    record = schema.hnsw_index.c.backbone_id
+    had_one = connection.execute(select(record).where(record == backbone.backbone_id)).first()
+    return had_one is not None or (
+        count_rows(connection, backbone) >= build_from_rows(backbone.dim)
     )
 
 

@@ -8,7 +8,9 @@ transaction then publishes the media: a crash leaves it whole or absent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from imgsim.domain import HalfVectors, MediaInfo, MediaStatus
 from imgsim.store import engine, schema
 from imgsim.store.engine import Session
+from imgsim.store.index_upkeep import IndexUpkeep
 from imgsim.store.paths import readable, remember_path
 from imgsim.store.registry import BackboneRow
 from imgsim.store.staging import FRAME_COLUMNS, FrameRow, Staging
@@ -38,11 +41,18 @@ class MediaOutcome:
 
 
 @contextmanager
-def open_writer(session: Session, backbones: Sequence[BackboneRow]) -> Iterator[Writer]:
-    """A writer on a connection of its own; what was claimed or staged goes with it."""
+def open_writer(
+    session: Session,
+    backbones: Sequence[BackboneRow],
+    notice: Callable[[str], None] = lambda _text: None,
+) -> Iterator[Writer]:
+    """A writer on a connection of its own; what was claimed or staged goes with it.
+
+    `notice` is told what becomes of indexes.
+    """
     with session.connect() as connection:
         try:
-            yield Writer(connection, backbones)
+            yield Writer(connection, backbones, notice)
         finally:
             # Back in the pool, the connection would keep its temporary tables and claims.
             connection.invalidate()
@@ -51,10 +61,17 @@ def open_writer(session: Session, backbones: Sequence[BackboneRow]) -> Iterator[
 class Writer:
     """Puts media into the gallery over one connection; made by `open_writer`."""
 
-    def __init__(self, connection: Connection, backbones: Sequence[BackboneRow]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        backbones: Sequence[BackboneRow],
+        notice: Callable[[str], None],
+    ) -> None:
         """Create the connection's staging tables."""
         self.connection = connection
         self._backbones = {row.backbone_id: row for row in backbones}
+        self._upkeep = {row.backbone_id: IndexUpkeep(row, notice) for row in backbones}
+        self._staged: Counter[tuple[int, int]] = Counter()  # by backbone and media, embeddings
         self._staging = Staging(connection, backbones)
         self._claims: set[str] = set()
 
@@ -79,6 +96,7 @@ class Writer:
         self._claims.discard(content_id)
         if not self._claims:
             self._staging.clear()
+            self._staged.clear()
 
     def stage_frames(self, media: int, frames: Sequence[FrameRow]) -> None:
         """Put kept frames aside. `media` is a number that the run gives each of its media."""
@@ -89,6 +107,7 @@ class Writer:
     ) -> None:
         """Put unit vectors, float16 (n, dim), aside; the frames may be of several media."""
         self._staging.add_embeddings(backbone_id, media, indices, vectors)
+        self._staged.update((backbone_id, number) for number in media)
 
     def publish(
         self, media: int, outcome: MediaOutcome, sampling: str, embedded: dict[int, int]
@@ -101,6 +120,9 @@ class Writer:
             sampling: key of the sampling rule.
             embedded: by backbone_id, how many frames of the sampling have an embedding.
         """
+        rows = {key: self._staged.pop((key, media), 0) for key in embedded}
+        for backbone_id, count in rows.items():
+            self._upkeep[backbone_id].make_way(self.connection, count)
         with engine.transaction(self.connection):
             media_id = _upsert_media(self.connection, outcome)
             remember_path(self.connection, media_id, outcome.path)
@@ -108,11 +130,13 @@ class Writer:
                 schema.frame, ["media_id", *FRAME_COLUMNS], self._staging.frames(media, media_id)
             )
             for backbone_id, count in embedded.items():
+                began = time.monotonic()
                 self._insert_new(
                     self._backbones[backbone_id].table,
                     ["frame_id", "embedding"],
                     self._staging.embeddings(backbone_id, media, media_id),
                 )
+                self._upkeep[backbone_id].added(rows[backbone_id], time.monotonic() - began)
                 _upsert_coverage(self.connection, media_id, backbone_id, sampling, count, outcome)
 
     def record_failure(self, outcome: MediaOutcome) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Select, text
 from benchmarks.gallery import backbone, clustered, index_recall, publish
 from imgsim.domain import Vectors
 from imgsim.store import indexes, search
+from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
@@ -86,7 +87,7 @@ def test_an_index_is_built_when_the_table_has_grown(
     net = backbone(session, "net", DIM)
     publish(session, net, clustered(300, DIM, seed=0))
     assert indexes.build_if_due(session, net, lambda _notice: None) is None
-    monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 300)
+    monkeypatch.setattr(indexes, "BUILD_FROM_BYTES", 300 * vector_bytes(DIM))
     assert indexes.build_if_due(session, net, lambda _notice: None) is not None
     assert indexes.build_if_due(session, net, lambda _notice: None) is None, "it has one now"
 
@@ -94,7 +95,7 @@ def test_an_index_is_built_when_the_table_has_grown(
 def test_two_that_find_it_due_at_once_build_it_once(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 2000)
+    monkeypatch.setattr(indexes, "BUILD_FROM_BYTES", 2000 * vector_bytes(DIM))
     net = backbone(session, "net", DIM)
     publish(session, net, clustered(2000, DIM, seed=0))
     with ThreadPoolExecutor() as pool:

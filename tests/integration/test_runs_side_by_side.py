@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from imgsim.store import indexes
+from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
 from tests.integration.command import Imgsim
 
@@ -111,7 +112,7 @@ def test_two_ingests_of_one_folder_do_each_file_once(
 def test_an_ingest_ends_by_building_a_due_index(
     imgsim: Imgsim, sample: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexes, "BUILD_FROM_ROWS", 20)
+    monkeypatch.setattr(indexes, "BUILD_FROM_BYTES", 20 * vector_bytes(1280))
     few = imgsim("ingest", sample, "--every", "10")
     assert "HNSW" not in few.err
     more = imgsim("ingest", sample, "--every", "2")
