@@ -50,8 +50,8 @@ class Convolution(NamedTuple):
 
     @property
     def layer(self) -> str:
-        """Its name in Keras: `_blocks.3._expand_conv` is `blocks.3.expand_conv`."""
-        return self.key.lstrip("_").replace("._", ".")
+        """Its name in Keras, for PyTorch without dots: `blocks_3_expand_conv`."""
+        return self.key.lstrip("_").replace("._", "_").replace(".", "_")
 
 
 class Block(NamedTuple):

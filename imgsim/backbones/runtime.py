@@ -68,7 +68,10 @@ def start(device: str) -> str:
 def on_device(device: str) -> Iterator[None]:
     """Build and run on `cpu` or `gpu`; what Keras prints goes to stderr, since stdout is data."""
     keras = import_module("keras")
-    with contextlib.redirect_stdout(sys.stderr), keras.device(f"{device}:0"):
+    # PyTorch takes `cpu:0` for another place than its `cpu`: weights moved there are copies that
+    # it wants gradients of, which integers (a Normalization's count) cannot have.
+    is_plain = device == "cpu" and keras.backend.backend() == "torch"
+    with contextlib.redirect_stdout(sys.stderr), keras.device("cpu" if is_plain else f"{device}:0"):
         yield
 
 

@@ -96,7 +96,8 @@ def fill_by_keras(network: KerasModel, path: Path, *, name: str, hint: str) -> N
     if defect:
         raise WeightsMismatch(f"The weights file {path} {defect}. {hint}")
     misfit = f"The weights in {path} do not fit {name}:"
-    for weight in network.weights:
+    numbers = [weight for weight in network.weights if weight.dtype == "float32"]
+    for weight in numbers:
         weight.assign(np.full(weight.shape, np.nan, np.float32))
     try:
         with warnings.catch_warnings():
@@ -107,7 +108,7 @@ def fill_by_keras(network: KerasModel, path: Path, *, name: str, hint: str) -> N
         raise WeightsMismatch(f"{misfit} {reason} {hint}") from failure
     # Keras only warns of layers that are not in the file, and leaves them as they were.
     ops = import_module("keras").ops
-    left = [weight.path for weight in network.weights if bool(ops.any(ops.isnan(weight)))]
+    left = [weight.path for weight in numbers if bool(ops.any(ops.isnan(weight)))]
     if left:
         more = f"and {len(left) - 1} more weights"
         raise WeightsMismatch(f"{misfit} it has nothing for {left[0]} {more}. {hint}")
