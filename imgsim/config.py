@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from imgsim.store.server import default_data_dir
 DATABASE_URL = "IMGSIM_DATABASE_URL"
 DATA_DIR = "IMGSIM_DATA_DIR"
 CACHE_DIR = "IMGSIM_CACHE_DIR"
+MAX_MEGAPIXELS = "IMGSIM_MAX_MEGAPIXELS"
+"""Read where pictures are opened, also in the process that decodes; only checked here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,5 +46,15 @@ class Settings:
             home = folder.expanduser().absolute()
         except RuntimeError as error:
             raise InvalidArgument(f"--data-dir {folder}: {error}") from error
+        limit = environment.get(MAX_MEGAPIXELS)
+        if limit and not _is_positive(limit):
+            raise InvalidArgument(f"{MAX_MEGAPIXELS} must be a number above 0, not '{limit}'.")
         cache = Path(environment.get(CACHE_DIR) or platformdirs.user_cache_dir("imgsim"))
         return cls(database_url=url or None, data_dir=home, cache_dir=cache.absolute())
+
+
+def _is_positive(number: str) -> bool:
+    try:
+        return 0 < float(number) < math.inf
+    except ValueError:
+        return False

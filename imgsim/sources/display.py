@@ -12,10 +12,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from imgsim.domain import Pixels
-from imgsim.sources.files import MAX_PIXELS
+from imgsim.sources.files import max_pixels, too_large
 from imgsim.sources.orientation import UPRIGHT, Orientation, from_matrix
+from imgsim.sources.tone_mapping import Transfer, tone_map
 
 _MID_GREY = 128
+_HDR = frozenset(Transfer)
 
 
 class Display:
@@ -34,16 +36,16 @@ class Display:
         """The frame upright: uint8 (height, width, 3) RGB, full range, alpha over mid-grey.
 
         The frame's own matrix and range are used; an untagged frame is taken for BT.601, as the
-        ffmpeg tool takes it, so that its stills equal ours. HDR is not tone mapped: it comes out
-        pale, the same in gallery and query.
+        ffmpeg tool takes it, so that its stills equal ours. Frames tagged as HDR (PQ or HLG) are
+        tone mapped to sRGB; those of the ffmpeg tool are not, and pale.
 
         Raises:
             ValueError: the displayed size is absurd.
             av.FFmpegError: the pixel format cannot be converted.
         """
         width = self._width(frame)
-        if width * frame.height > MAX_PIXELS:
-            raise ValueError(f"too large: {width} x {frame.height} pixels as displayed")
+        if width * frame.height > max_pixels():
+            raise ValueError(too_large(f"{width} x {frame.height} pixels"))
         translucent = any(component.is_alpha for component in frame.format.components)
         rgb = self._scaler.reformat(
             frame,
@@ -53,6 +55,8 @@ class Display:
             interpolation=None if width == frame.width else "BICUBIC",
         ).to_ndarray()
         samples = rgb.astype(np.uint8, copy=False)
+        if frame.color_trc in _HDR:
+            samples = tone_map(samples, Transfer(frame.color_trc), frame.color_primaries)
         return orientation(frame).apply(_over_grey(samples) if translucent else samples)
 
     def _width(self, frame: VideoFrame) -> int:

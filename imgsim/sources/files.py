@@ -10,9 +10,23 @@ from typing import BinaryIO
 
 from imgsim.errors import MediaNotFound, UnsupportedMedia
 
-MAX_PIXELS = 178_956_970
-"""Larger pictures are refused: half a gigabyte as RGB. Pillow refuses at the same size; it warns at
-half of it, where the pictures of 108-megapixel phones lie, and those are read."""
+LIMIT_VARIABLE = "IMGSIM_MAX_MEGAPIXELS"
+
+_USUAL_MEGAPIXELS = 179.0  # half a gigabyte as RGB; 108-megapixel phones are well below
+
+
+def max_pixels() -> int:
+    """Pictures with more pixels are refused, before anything is allocated for them."""
+    return int(1e6 * float(os.environ.get(LIMIT_VARIABLE) or _USUAL_MEGAPIXELS))
+
+
+def too_large(size: str = "its size") -> str:
+    """Why a picture is refused, and what to do about it."""
+    return (
+        f"too large: {size} is over the limit of {max_pixels() / 1e6:,.0f} megapixels, which "
+        f"{LIMIT_VARIABLE} can raise"
+    )
+
 
 _HEAD_BYTES = 32
 

@@ -1,7 +1,7 @@
 """Still pictures, decoded by Pillow (HEIC by pillow-heif): one upright RGB frame, without a time.
 
 Several pages of a TIFF, the second eye of an MPO and the layers of a PSD are not read: the first
-picture stands for the file. ICC profiles are ignored: a wide-gamut photo comes out a little pale.
+picture stands for the file. Pages have no time, and a picture has one frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from PIL import Image, UnidentifiedImageError
 from imgsim.domain import Frame, MediaInfo, MediaKind, Pixels
 from imgsim.errors import DecodeError, UnsupportedMedia
 from imgsim.sampling import Sampling
-from imgsim.sources.files import MAX_PIXELS, boxes_are_whole, image_signature, open_file
+from imgsim.sources.colour_profile import to_srgb
+from imgsim.sources.files import boxes_are_whole, image_signature, max_pixels, open_file, too_large
 from imgsim.sources.orientation import UPRIGHT, Orientation, from_exif
 
 SUFFIXES = frozenset(
@@ -68,12 +69,14 @@ def identify(path: Path, file: BinaryIO) -> Image.Image | None:
         UnsupportedMedia: it is a picture of a format that cannot be read.
     """
     _prepare_pillow()
+    # Pillow refuses twice as many itself, where a format allocates while it is opened.
+    Image.MAX_IMAGE_PIXELS = max_pixels()
     try:
         picture = Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError as error:
         name = image_signature(file)
         if name == "JPEG XL":
-            reason = "is JPEG XL, which cannot be read; convert it to PNG or JPEG"
+            reason = "is JPEG XL, which cannot be read; convert it to PNG or JPEG, as with djxl"
             raise UnsupportedMedia(path, reason) from error
         if name is not None:
             raise DecodeError(path, f"begins like {name}, but its header is damaged") from error
@@ -88,22 +91,22 @@ def identify(path: Path, file: BinaryIO) -> Image.Image | None:
 def decode_error(path: Path, error: Exception) -> DecodeError:
     """Say in a DecodeError what Pillow's exception means for this file."""
     if isinstance(error, Image.DecompressionBombError):
-        return DecodeError(path, f"too large: {error}")
+        return DecodeError(path, too_large())
     if isinstance(error, MemoryError):
         return DecodeError(path, "too large: there is not enough memory to decode it")
     return DecodeError(path, f"damaged image: {str(error) or type(error).__name__}")
 
 
 def _refuse_large(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        reason = f"too large: {width} x {height} pixels; the limit is {MAX_PIXELS}"
-        raise DecodeError(path, reason)
+    if width * height > max_pixels():
+        raise DecodeError(path, too_large(f"{width} x {height} pixels"))
 
 
 def to_pixels(picture: Image.Image) -> Pixels:
     """Decode a picture's current frame and set it upright: uint8 (height, width, 3) RGB.
 
-    Transparency is laid over mid-grey, 16 bits are scaled down to 8.
+    Colours with an ICC profile come out as sRGB, transparency is laid over mid-grey, 16 bits are
+    scaled down to 8.
     """
     picture.load()
     return orientation(picture).apply(_rgb(picture))
@@ -116,10 +119,12 @@ def _rgb(picture: Image.Image) -> Pixels:
         return _grey(_eight_bits(np.asarray(picture).astype(np.float64)))
     if picture.has_transparency_data:
         # Straight to RGB would show whatever colour lies under the transparent parts.
-        seen = picture.convert("RGBA")
+        seen = to_srgb(picture if picture.mode == "LA" else picture.convert("RGBA"))
         grey = Image.new("RGBA", seen.size, _MID_GREY)
-        picture = Image.alpha_composite(grey, seen)
-    return np.asarray(picture.convert("RGB"))
+        return np.asarray(Image.alpha_composite(grey, seen.convert("RGBA")).convert("RGB"))
+    if picture.mode == "P":  # the profile speaks of the palette's colours
+        picture = picture.convert("RGB")
+    return np.asarray(to_srgb(picture).convert("RGB"))
 
 
 def _eight_bits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
