@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -42,7 +43,9 @@ WeightsOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
 
 
-EveryOption = Annotated[int, typer.Option(help="Keep every Nth frame of a video.")]
+EveryOption = Annotated[
+    int | None, typer.Option(help="Keep every Nth frame of a video; 1: all.", show_default=False)
+]
 FpsOption = Annotated[
     str | None,
     typer.Option(
@@ -50,10 +53,34 @@ FpsOption = Annotated[
         show_default=False,
     ),
 ]
+KeyframesOption = Annotated[
+    bool,
+    typer.Option(
+        "--keyframes",
+        help="Keep a video's keyframes only (all are decoded all the same).",
+    ),
+]
+ScenesOption = Annotated[
+    bool, typer.Option("--scenes", help="Keep one or a few frames of each shot.")
+]
+SkipSimilarOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-similar", help="Leave out frames that hardly differ from the last one kept."
+    ),
+]
 
 
-def sampling_of(every: int, fps: str | None) -> Sampling:
-    """The rule that these options state; frames a second exact: `29.97`, `1/3`.
+def sampling_of(
+    every: int | None,
+    fps: str | None,
+    *,
+    keyframes: bool,
+    scenes: bool,
+    skip_similar: bool,
+    otherwise: Sampling,
+) -> Sampling:
+    """The rule that these options state, or `otherwise`; frames a second exact: `29.97`, `1/3`.
 
     Raises:
         InvalidArgument: they contradict each other, or are no numbers in range.
@@ -64,7 +91,15 @@ def sampling_of(every: int, fps: str | None) -> Sampling:
         raise InvalidArgument(
             f"--fps takes a number of frames a second (1, 0.5, 1/3), not '{fps}'."
         ) from error
-    return Sampling(every=every, fps=rate)
+    if every is None and rate is None and not keyframes and not scenes:
+        return replace(otherwise, skip_similar=skip_similar)
+    return Sampling(
+        every=1 if every is None else every,
+        fps=rate,
+        keyframes=keyframes,
+        scenes=scenes,
+        skip_similar=skip_similar,
+    )
 
 
 def choice_of(backbone: list[str] | None, weights: Path | None, device: Device) -> Choice:

@@ -11,6 +11,7 @@ from imgsim.domain import Frame, Pixels
 from imgsim.pipeline.discover import absolute
 from imgsim.pipeline.new_folder import new_folder
 from imgsim.pipeline.progress import Progress, share_of
+from imgsim.pipeline.selection import Selection
 from imgsim.reports.clock import h_mm_ss
 from imgsim.reports.readable import readable
 from imgsim.sampling import Sampling
@@ -54,7 +55,9 @@ def write_frames(
         with (folder / LIST_NAME).open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["file", "frame_index", "pts", "timestamp_s"])
-            for frame in media.frames(sampling):
+            rule = sampling.resolved(media.info)
+            selection = Selection(scenes=rule.scenes, skip_similar=rule.skip_similar)
+            for frame in selection.chosen(media.frames(rule)):
                 name = f"{readable(path.stem)}_{_position(frame)}.{kind.value}"
                 (folder / name).write_bytes(_encode(frame.pixels, kind))
                 rows.writerow([name, frame.index, *_times(frame)])

@@ -67,7 +67,7 @@ class Video:
         if first is None:
             raise self._damage or DecodeError(path, "has a video stream without a single frame")
         self._pending = [first]
-        self.info = _describe(container, self._stream, self._display.size(first))
+        self.info = _describe(path, container, self._stream, self._display.size(first))
 
     @property
     def decoded_frames(self) -> int:
@@ -78,13 +78,16 @@ class Video:
         """Yield the frames that `sampling` keeps, in order of time. To be called once.
 
         A frame whose time does not lie after that of the frame before it is never on screen: it
-        counts in the indices and in `decoded_frames`, and is not kept.
+        counts in the indices and in `decoded_frames`, and is not kept. Every frame is decoded,
+        kept or not: a decoder told to skip all but keyframes is several times as fast, but then
+        neither the indices (VP9, VVC, cut clips) nor the damage between keyframes can be known.
 
         Raises:
             DecodeError: the file is damaged or cut off; what decoded before that was yielded.
         """
         for index, time, end, frame in self._timed():
-            if sampling.keeps(index, time.seconds, end, self.info.start_s):
+            is_key = frame.key_frame
+            if sampling.keeps(index, time.seconds, end, self.info.start_s, is_key=is_key):
                 yield Frame(index=index, time=time, pixels=self._pixels(index, frame))
         if self._damage is not None:
             raise self._damage
@@ -173,13 +176,15 @@ def best_stream(path: Path, container: InputContainer) -> VideoStream:
 
 
 def _describe(
-    container: InputContainer, stream: VideoStream, displayed: tuple[int, int]
+    path: Path, container: InputContainer, stream: VideoStream, displayed: tuple[int, int]
 ) -> MediaInfo:
     duration_s: float | None = None
     if stream.duration and stream.time_base:
         duration_s = float(stream.duration * stream.time_base)
     elif container.duration:
         duration_s = container.duration / av.time_base
+    else:
+        duration_s = _packets_reach(path, stream.index)
     width, height = displayed
     return MediaInfo(
         kind=MediaKind.VIDEO,
@@ -193,6 +198,26 @@ def _describe(
         start_s=_start(container, stream),
         declared_frames=stream.frames or None,
     )
+
+
+def _packets_reach(path: Path, stream_index: int) -> float | None:
+    """How long a stream lasts by its packets, seconds; for files that declare nothing.
+
+    Reads the whole file and decodes nothing.
+    """
+    first: Fraction | None = None
+    end: Fraction | None = None
+    try:
+        with closing(open_container(path)) as container:
+            for packet in container.demux(container.streams[stream_index]):
+                if packet.pts is not None and packet.time_base is not None:
+                    time = packet.pts * packet.time_base
+                    first = time if first is None else min(first, time)
+                    reach = time + (packet.duration or 0) * packet.time_base
+                    end = reach if end is None else max(end, reach)
+    except FAILURES:  # decoding will meet the damage, and say so
+        pass
+    return float(end - first) if first is not None and end is not None else None
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from imgsim.cli.options import sampling_of
 from imgsim.config import Settings
 from imgsim.errors import InvalidArgument
 from imgsim.pipeline.embedders import Choice
+from imgsim.sampling import AUTO, Sampling
 
 
 @pytest.mark.parametrize(
@@ -52,17 +53,32 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert Settings.read({"IMGSIM_DATABASE_URL": ""}).database_url is None
 
 
+def sampling(every: int | None, fps: str | None, *, scenes: bool = False) -> Sampling:
+    """The rule of some options, AUTO without them."""
+    return sampling_of(
+        every, fps, keyframes=False, scenes=scenes, skip_similar=True, otherwise=AUTO
+    )
+
+
+def test_without_a_rule_the_length_decides() -> None:
+    assert sampling(None, None) == Sampling(auto=True, skip_similar=True)
+    assert sampling(1, None) == Sampling(skip_similar=True)
+    assert sampling(None, None, scenes=True) == Sampling(scenes=True, skip_similar=True)
+    with pytest.raises(InvalidArgument, match="--fps and --scenes exclude each other"):
+        sampling(None, "1", scenes=True)
+
+
 @pytest.mark.parametrize(
     ("given", "fps"), [("1", 1), ("0.5", Fraction(1, 2)), ("30000/1001", Fraction(30000, 1001))]
 )
 def test_fps_is_exact(given: str, fps: Fraction) -> None:
-    assert sampling_of(1, given).fps == fps
+    assert sampling(None, given).fps == fps
 
 
 @pytest.mark.parametrize("given", ["fast", "1/0", "nan", "inf", ""])
 def test_what_is_no_rate_is_refused(given: str) -> None:
     with pytest.raises(InvalidArgument, match="frames a second"):
-        sampling_of(1, given)
+        sampling(None, given)
 
 
 def test_exit_codes() -> None:

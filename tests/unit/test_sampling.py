@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
+from imgsim.domain import MediaInfo, MediaKind
 from imgsim.errors import InvalidArgument
-from imgsim.sampling import ALL_FRAMES, Sampling
+from imgsim.sampling import ALL_FRAMES, AUTO, Sampling
 
 
 def kept(sampling: Sampling, starts: list[Fraction], end: Fraction, clock: Fraction) -> list[int]:
@@ -93,6 +95,11 @@ def test_a_rate_above_the_clips_keeps_everything() -> None:
         (Sampling(fps=Fraction(1, 2)), "fps=1/2"),
         (Sampling(fps=Fraction(2, 4)), "fps=1/2"),
         (Sampling(fps=Fraction(3)), "fps=3"),
+        (Sampling(keyframes=True), "keyframes"),
+        (Sampling(scenes=True), "scenes"),
+        (Sampling(skip_similar=True), "all+distinct"),
+        (Sampling(fps=Fraction(1), skip_similar=True), "fps=1+distinct"),
+        (Sampling(keyframes=True, skip_similar=True), "keyframes+distinct"),
     ],
 )
 def test_equal_rules_have_equal_keys(sampling: Sampling, key: str) -> None:
@@ -108,3 +115,127 @@ def test_impossible_rules_are_refused() -> None:
         Sampling(fps=Fraction(0))
     with pytest.raises(InvalidArgument, match="exclude each other"):
         Sampling(every=2, fps=Fraction(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"every": 2, "fps": Fraction(1)}, "--every and --fps"),
+        ({"keyframes": True, "scenes": True}, "--keyframes and --scenes"),
+        ({"every": 2, "scenes": True}, "--every and --scenes"),
+        ({"fps": Fraction(1), "keyframes": True}, "--fps and --keyframes"),
+        ({"every": 2, "keyframes": True, "scenes": True}, "--every, --keyframes and --scenes"),
+        ({"auto": True, "every": 2}, "--every and automatic sampling"),
+    ],
+)
+def test_rules_exclude_each_other(options: dict[str, Any], names: str) -> None:
+    """The message names all the options given, and skipping the similar is none of them."""
+    with pytest.raises(InvalidArgument, match=f"^{names} exclude each other; give one of them"):
+        Sampling(**options, skip_similar=True)
+
+
+def test_keyframes_and_the_first_frame() -> None:
+    """A clip that was cut between keyframes still has a frame for its beginning."""
+    spans = [(Fraction(i), Fraction(i + 1), Fraction(0)) for i in range(6)]
+    keys = [False, False, True, False, True, False]
+    rule = Sampling(keyframes=True)
+    chosen = [i for i, is_key in enumerate(keys) if rule.keeps(i, *spans[i], is_key=is_key)]
+    assert chosen == [0, 2, 4]
+
+
+def test_what_takes_pixels_lets_all_frames_pass() -> None:
+    """Shots and similar frames are told apart later."""
+    for rule in (Sampling(scenes=True), Sampling(skip_similar=True)):
+        assert kept(rule, even(5, 25), Fraction(1, 5), Fraction(0)) == [*range(5)]
+    both = Sampling(every=2, skip_similar=True)
+    assert kept(both, even(5, 25), Fraction(1, 5), Fraction(0)) == [0, 2, 4]
+
+
+def media(
+    duration_s: float | None = None,
+    frames: int | None = None,
+    rate: float | None = None,
+    kind: MediaKind = MediaKind.VIDEO,
+) -> MediaInfo:
+    """What a media declares."""
+    return MediaInfo(
+        kind=kind,
+        width=64,
+        height=48,
+        duration_s=duration_s,
+        declared_frames=frames,
+        frame_rate=rate,
+    )
+
+
+@pytest.mark.parametrize(
+    ("info", "key"),
+    [
+        (media(5.3), "all"),
+        (media(120.0), "all"),
+        (media(120.1), "fps=5"),
+        (media(1200.0), "fps=5"),
+        (media(1200.1), "fps=1"),
+        (media(7200.0, 180_000, 25.0), "fps=1"),
+        (media(None, 40), "all"),  # an animated GIF
+        (media(None, 3000), "all"),
+        (media(None, 3001), "fps=5"),
+        (media(None, 3001, 50.0), "all"),
+        (media(None, 180_000, 25.0), "fps=1"),
+        (media(None, None, 30.0), "fps=5"),  # recorded live
+        (media(kind=MediaKind.IMAGE), "all"),
+    ],
+)
+def test_the_length_makes_the_rule(info: MediaInfo, key: str) -> None:
+    """Short media keep every frame, films one a second; what else was asked for stays."""
+    assert AUTO.resolved(info).key == key
+    assert Sampling(auto=True, skip_similar=True).resolved(info).key == f"{key}+distinct"
+
+
+def test_other_rules_do_not_depend_on_the_length() -> None:
+    """Only `auto` is resolved."""
+    for rule in (ALL_FRAMES, Sampling(fps=Fraction(2)), Sampling(scenes=True)):
+        assert rule.resolved(media(7200.0)) == rule
+
+
+def test_an_unresolved_rule_has_no_key() -> None:
+    """It would stand for other frames in another media; of an image there is one frame anyway."""
+    with pytest.raises(ValueError, match="resolved"):
+        _ = AUTO.key
+    with pytest.raises(ValueError, match="resolved"):
+        AUTO.key_for(None)
+    with pytest.raises(ValueError, match="resolved"):
+        AUTO.keeps(0, Fraction(0), Fraction(1), Fraction(0))
+    assert AUTO.key_for(MediaKind.IMAGE) == "all"
+
+
+def test_an_image_has_one_key() -> None:
+    """Whatever the rule, an image is not embedded again."""
+    for rule in (Sampling(scenes=True), Sampling(every=3), Sampling(skip_similar=True)):
+        assert rule.key_for(MediaKind.IMAGE) == "all"
+        assert rule.key_for(MediaKind.VIDEO) == rule.key
+
+
+@pytest.mark.parametrize(
+    ("sampling", "words"),
+    [
+        (ALL_FRAMES, "every frame"),
+        (Sampling(every=2), "every 2nd frame"),
+        (Sampling(every=3), "every 3rd frame"),
+        (Sampling(every=10), "every 10th frame"),
+        (Sampling(every=12), "every 12th frame"),
+        (Sampling(every=21), "every 21st frame"),
+        (Sampling(every=111), "every 111th frame"),
+        (Sampling(fps=Fraction(1)), "1 frame a second"),
+        (Sampling(fps=Fraction(5)), "5 frames a second"),
+        (Sampling(fps=Fraction(1, 3)), "1 frame every 3 seconds"),
+        (Sampling(fps=Fraction(3, 2)), "3 frames every 2 seconds"),
+        (Sampling(keyframes=True), "keyframes"),
+        (Sampling(scenes=True), "1 or a few frames a shot"),
+        (Sampling(skip_similar=True), "every frame, similar ones skipped"),
+        (AUTO, "every frame up to 2 minutes, 5 a second up to 20, 1 a second beyond"),
+    ],
+)
+def test_rules_in_words(sampling: Sampling, words: str) -> None:
+    """For the person at the keyboard."""
+    assert sampling.describe() == words
