@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
@@ -36,6 +37,7 @@ class MediaStatus(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"  # frames were decoded, then damage ended it
     FAILED = "failed"  # not one frame could be decoded
+    SKIPPED = "skipped"  # of a path only, never of a stored media: met in a folder, but no file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +64,7 @@ class MediaInfo:
     stream_index: int | None = None
     time_base: Fraction | None = None  # seconds
     frame_rate: float | None = None  # frames per second, average, declared
-    duration_s: float | None = None  # declared
+    duration_s: float | None = None  # declared, else how far the packets reach
     start_s: Fraction = Fraction(0)  # when the container's clock starts
     declared_frames: int | None = None  # None where the container does not say
 
@@ -129,6 +131,8 @@ class MediaReport:
     status: MediaStatus
     frames: int  # that decode, whatever the sampling
     embedded: int  # frames of this sampling with an embedding by every chosen backbone
+    declared: int | None  # frames as the container declares them; None where it does not say
+    similar: int  # frames that this run left out because they hardly differ from the one before
     detail: str | None
     action: IngestAction
 
@@ -150,6 +154,82 @@ class IngestReport:
     def failed(self) -> tuple[MediaReport, ...]:
         """The paths of which nothing is stored."""
         return tuple(media for media in self.media if media.status is MediaStatus.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GalleryMedia:
+    """What the gallery holds of one content."""
+
+    media_id: int
+    content_id: str  # sha256:<hex>
+    kind: MediaKind | None  # None: it could not be opened
+    status: MediaStatus
+    detail: str | None  # why the status is not complete
+    frames: int  # that decode, whatever the sampling
+    declared_frames: int | None  # by the container; may be wrong
+    stored_frames: int  # kept by any sampling, blank ones too
+    width: int | None  # pixels, as displayed
+    height: int | None  # pixels, as displayed
+    duration_s: float | None  # declared
+    frame_rate: float | None  # frames per second, average, declared
+    codec: str | None
+    ingested_at: datetime
+    backbones: tuple[str, ...]  # that cover it by any sampling, in order of name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaPlace:
+    """A path at which a content was seen."""
+
+    path: str  # absolute
+    host: str  # name of the machine
+    is_here: bool  # whether that is this machine
+    is_current: bool  # no other content was seen there since
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaLine:
+    """A path of the gallery and the media that lies there."""
+
+    place: MediaPlace
+    media: GalleryMedia
+
+    @property
+    def path(self) -> str:
+        """The path itself."""
+        return self.place.path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaCoverage:
+    """What one backbone revision did with a media by one sampling."""
+
+    backbone: str
+    revision: str
+    sampling: str  # the rule's key, as Sampling.key writes it
+    status: MediaStatus
+    embedded: int  # frames of the sampling with an embedding
+    detail: str | None
+    completed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaDescription:
+    """Everything about one media."""
+
+    media: GalleryMedia
+    places: tuple[MediaPlace, ...]  # of all machines, in the order they were first seen
+    coverage: tuple[MediaCoverage, ...]  # in order of backbone and sampling
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removal:
+    """What was taken out of the gallery."""
+
+    paths: int
+    media: int  # whose last path went
+    frames: int  # of those media; their embeddings went with them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

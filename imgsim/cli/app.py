@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from imgsim import __version__
-from imgsim.cli import backbones, database, demo, doctor, frames, index, ingest, search
+from imgsim.cli import backbones, database, demo, doctor, frames, index, ingest, media, search
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
 from imgsim.cli.state import State
 from imgsim.cli.terminal import Terminal
@@ -33,7 +33,9 @@ class _Reporting(TyperGroup):
             Terminal(quiet=False).error(str(error))
             code = exit_code_of(error)
         except KeyboardInterrupt:
-            Terminal(quiet=False).error("interrupted; what was finished before is stored.")
+            Terminal(quiet=False).error(
+                "interrupted; what was finished before is stored. The same command again goes on."
+            )
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:
             # The reader of stdout has seen enough (`imgsim search ... | head`).
@@ -61,8 +63,11 @@ app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("frames")(frames.frames_command)
+app.command("forget")(media.forget_command)
+app.command("prune")(media.prune_command)
 app.command("doctor")(doctor.doctor)
 app.add_typer(backbones.app, name="backbones")
+app.add_typer(media.app, name="media")
 app.add_typer(index.app, name="index")
 app.add_typer(database.app, name="db")
 

@@ -7,6 +7,8 @@ dimensions only, `halfvec` up to 4,000.
 
 from __future__ import annotations
 
+import functools
+
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, MetaData, Table, text
 from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
@@ -25,6 +27,7 @@ def vector_bytes(dim: int) -> int:
     return 2 * dim + 8
 
 
+@functools.cache  # SQLAlchemy compiles a statement once, but anew for another Table object
 def embedding_table(slug: str, dim: int) -> Table:
     """Declare the table of one backbone revision; nothing is created.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, any_, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, any_, literal, select
 
-from imgsim.domain import MediaKind, MediaStatus
+from imgsim.domain import MediaInfo, MediaKind, MediaStatus
 from imgsim.sampling import Sampling
 from imgsim.store import schema
 from imgsim.store.engine import Session
@@ -22,7 +23,22 @@ class StoredMedia:
     kind: MediaKind | None  # None: it could not be opened
     status: MediaStatus
     decoded_frames: int
+    declared_frames: int | None  # by the container; may be wrong
+    duration_s: float | None  # declared
+    frame_rate: float | None  # frames per second, average, declared
     detail: str | None
+
+    def sampling_key(self, sampling: Sampling) -> str:
+        """The key of the rule that a sampling comes to for this media."""
+        info = MediaInfo(
+            kind=self.kind or MediaKind.VIDEO,
+            width=0,
+            height=0,
+            duration_s=self.duration_s,
+            frame_rate=self.frame_rate,
+            declared_frames=self.declared_frames,
+        )
+        return sampling.resolved(info).key_for(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,25 +50,36 @@ class Survey:
     present: dict[int, set[int]]  # backbone_id of what is not -> frame indices that are embedded
 
 
+MEDIA_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    schema.media.c.media_id,
+    schema.media.c.kind,
+    schema.media.c.status,
+    schema.media.c.decoded_frames,
+    schema.media.c.declared_frames,
+    schema.media.c.duration_s,
+    schema.media.c.frame_rate,
+    schema.media.c.detail,
+)
+
+
 def find_media(connection: Connection, content_id: str) -> StoredMedia | None:
     """The media with this content; None when it was never seen."""
-    columns = schema.media.c
     row = connection.execute(
-        select(
-            columns.media_id,
-            columns.kind,
-            columns.status,
-            columns.decoded_frames,
-            columns.detail,
-        ).where(columns.content_id == content_id)
+        select(*MEDIA_COLUMNS).where(schema.media.c.content_id == content_id)
     ).one_or_none()
-    if row is None:
-        return None
+    return stored_media(row) if row else None
+
+
+def stored_media(row: Row[Any]) -> StoredMedia:
+    """The media of a row that has MEDIA_COLUMNS."""
     return StoredMedia(
         media_id=row.media_id,
         kind=MediaKind(row.kind) if row.kind else None,
         status=MediaStatus(row.status),
         decoded_frames=row.decoded_frames,
+        declared_frames=row.declared_frames,
+        duration_s=row.duration_s,
+        frame_rate=row.frame_rate,
         detail=row.detail,
     )
 
@@ -62,11 +89,10 @@ def survey(
 ) -> Survey:
     """Find out what is left to do for a content."""
     media = find_media(connection, content_id)
-    key = sampling.key_for(media.kind if media else None)
     covered: dict[int, int] = {}
     present: dict[int, set[int]] = {}
     for row in backbones:
-        done = _covered(connection, media.media_id, row, key) if media else None
+        done = _covered(connection, media, row, sampling) if media else None
         if done is not None:
             covered[row.backbone_id] = done
         else:
@@ -77,14 +103,14 @@ def survey(
 
 
 def _covered(
-    connection: Connection, media_id: int, backbone: BackboneRow, sampling: str
+    connection: Connection, media: StoredMedia, backbone: BackboneRow, sampling: Sampling
 ) -> int | None:
     columns = schema.coverage.c
     return connection.execute(
         select(columns.embedded).where(
-            columns.media_id == media_id,
+            columns.media_id == media.media_id,
             columns.backbone_id == backbone.backbone_id,
-            columns.sampling == sampling,
+            columns.sampling == media.sampling_key(sampling),
         )
     ).scalar_one_or_none()
 

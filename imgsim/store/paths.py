@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Select, any_, exists, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    LargeBinary,
+    Select,
+    any_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from imgsim.store import schema
@@ -16,16 +31,53 @@ from imgsim.store import schema
 HOST = platform.node() or "localhost"
 """Paths mean something on one machine only."""
 
+_SETTLED_NS = 2_000_000_000
+"""FAT counts in steps of 2 s: a younger file may change again and show the same time."""
 
-def remember_path(connection: Connection, media_id: int, path: Path) -> None:
-    """Note that a media lies at an absolute path on this machine now."""
+
+def is_settled(stat: os.stat_result) -> bool:
+    """Whether a change of the file from now on will show in its modification time."""
+    return 0 <= stat.st_mtime_ns <= time.time_ns() - _SETTLED_NS
+
+
+def remember_path(
+    connection: Connection, media_id: int, path: Path, stat: os.stat_result | None = None
+) -> None:
+    """Note that a media lies at an absolute path on this machine now.
+
+    Args:
+        connection: in autocommit or a transaction.
+        media_id: which media; nothing is noted when it was deleted meanwhile.
+        path: where.
+        stat: of the file before its content was read; its size and time are noted if it was
+            settled, so that an unchanged file is known without reading it.
+    """
     raw = os.fsencode(path)
-    statement = insert(schema.media_path).values(
-        media_id=media_id, host=HOST, path_raw=raw, path=readable(raw)
+    noted = stat if stat is not None and is_settled(stat) else None
+    # The lock waits for whoever deletes the media; without it, the foreign key would refuse.
+    row = (
+        select(
+            schema.media.c.media_id,
+            literal(HOST),
+            literal(raw, LargeBinary),
+            literal(readable(raw)),
+            literal(noted.st_size if noted else None, BigInteger),
+            literal(noted.st_mtime_ns if noted else None, BigInteger),
+        )
+        .where(schema.media.c.media_id == media_id)
+        .with_for_update(read=True, key_share=True)
+    )
+    statement = insert(schema.media_path).from_select(
+        ["media_id", "host", "path_raw", "path", "size_bytes", "mtime_ns"], row
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["host", "path_raw", "media_id"], set_={"seen_at": func.now()}
+            index_elements=["host", "path_raw", "media_id"],
+            set_={
+                "seen_at": func.now(),
+                "size_bytes": statement.excluded.size_bytes,
+                "mtime_ns": statement.excluded.mtime_ns,
+            },
         )
     )
 
@@ -36,18 +88,32 @@ def readable(raw: bytes | str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
 
 
-def _paths(media_ids: list[int]) -> Select[Any]:
-    """Paths of media, best first: of this machine, not taken over by another content, oldest."""
-    own, later = schema.media_path.alias("own"), schema.media_path.alias("later")
-    taken_over = exists().where(
+def lies_at(path: Path) -> ColumnElement[bool]:
+    """Whether a row of media_path is this absolute path, or lies in this folder at any depth."""
+    raw, separator = os.fsencode(path), os.fsencode(os.sep)
+    inside = raw if raw.endswith(separator) else raw + separator
+    after = inside[:-1] + bytes([inside[-1] + 1])  # the first that no longer begins so
+    column = schema.media_path.c.path_raw
+    return or_(column == raw, (column >= inside) & (column < after))
+
+
+def taken_over(own: FromClause) -> ColumnElement[bool]:
+    """Whether another content was seen later at the path of a row of media_path."""
+    later = schema.media_path.alias("later")
+    return exists().where(
         later.c.host == own.c.host,
         later.c.path_raw == own.c.path_raw,
         later.c.seen_at > own.c.seen_at,
     )
+
+
+def _paths(media_ids: list[int]) -> Select[Any]:
+    """Paths of media, best first: of this machine, not taken over by another content, oldest."""
+    own = schema.media_path.alias("own")
     return (
         select(own.c.media_id, own.c.path_raw)
         .where(own.c.media_id == any_(literal(media_ids, ARRAY(BigInteger))))
-        .order_by(own.c.host != HOST, taken_over, own.c.media_path_id)
+        .order_by(own.c.host != HOST, taken_over(own), own.c.media_path_id)
     )
 
 

@@ -72,7 +72,12 @@ media = Table(
     Column("kind", Text, comment="image or video; null when the file could not be opened"),
     Column("width", Integer, comment="Pixels, as displayed (rotation and aspect ratio applied)"),
     Column("height", Integer, comment="Pixels, as displayed (rotation and aspect ratio applied)"),
-    Column("duration_s", Double, comment="Seconds as the container declares them; may be wrong"),
+    Column(
+        "duration_s",
+        Double,
+        comment="Seconds as the container declares them; may be wrong. By its packets where it "
+        "declares none",
+    ),
     Column("frame_rate", Double, comment="Average frames per second as declared; may be wrong"),
     Column("codec", Text, comment="Name of the decoder's format, for example h264 or jpeg"),
     Column("stream_index", Integer, comment="Which stream of the container was decoded"),
@@ -86,6 +91,9 @@ media = Table(
         nullable=False,
         server_default="0",
         comment="Frames that decode, whatever the sampling; 1 for an image",
+    ),
+    Column(
+        "declared_frames", Integer, comment="Frames as the container declares them; may be wrong"
     ),
     _moment("ingested_at", "When this content was last published"),
     CheckConstraint("kind IN ('image', 'video')", name="kind"),
@@ -107,6 +115,12 @@ media_path = Table(
         comment="Absolute path, readable; bytes that are not UTF-8 replaced",
     ),
     _moment("seen_at", "When the content was last seen there"),
+    Column("size_bytes", BigInteger, comment="Size when the content was last read from there"),
+    Column(
+        "mtime_ns",
+        BigInteger,
+        comment="Modification time then, nanoseconds since 1970; null, as the size, where unknown",
+    ),
     UniqueConstraint("host", "path_raw", "media_id"),
     comment="Every path at which a media was seen; a later row of the same path took it over",
 )
@@ -157,7 +171,12 @@ coverage = Table(
     metadata,
     _reference("media.media_id", "Which media", primary_key=True),
     _reference("backbone.backbone_id", "By which backbone revision", primary_key=True, index=True),
-    Column("sampling", Text, primary_key=True, comment="all, every=N or fps=F"),
+    Column(
+        "sampling",
+        Text,
+        primary_key=True,
+        comment="all, every=N, fps=F, keyframes or scenes; +distinct leaves out similar frames",
+    ),
     Column("status", Text, nullable=False, comment="complete or partial"),
     Column(
         "embedded", Integer, nullable=False, comment="Frames of this sampling with an embedding"
