@@ -59,6 +59,7 @@ def outcome(name: str, frames: int, status: MediaStatus = MediaStatus.COMPLETE) 
     return MediaOutcome(
         content_id=f"sha256:{name}",
         path=Path(f"/films/{name}.mp4"),
+        file_status=None,
         info=MediaInfo(kind=MediaKind.VIDEO, width=64, height=48),
         status=status,
         decoded_frames=frames,

@@ -6,6 +6,7 @@ ImgsimError
 │   └── InvalidArgument
 ├── MediaError                    one file cannot be used; carries its path
 │   ├── MediaNotFound
+│   ├── SpecialFile               a pipe, socket or device that lies in a folder
 │   ├── UnsupportedMedia          opened, and it is neither an image nor a video
 │   ├── DecodeError               an image or a video, but damaged
 │   └── BlankPicture              nearly one colour: there is nothing to compare
@@ -79,6 +80,10 @@ class MediaError(ImgsimError):
 
 class MediaNotFound(MediaError):
     """The path does not exist or cannot be read."""
+
+
+class SpecialFile(MediaError):
+    """A pipe, socket or device has a media's name; nobody asked for it, and it is left alone."""
 
 
 class UnsupportedMedia(MediaError):

@@ -26,7 +26,7 @@ def demo(
     state = state_of(context)
     with state.session() as session:
         report = run_demo(session, k=_K, progress=state.terminal)
-        typer.echo(ingest_text.render_text(report.ingested))
+        typer.echo(ingest_text.render(report.ingested))
         typer.echo(search_table.render([report.result]))
         write_sheet(session, [report.result], sheet)
     typer.echo(f"The query and its hits as a picture: {sheet.absolute()}")

@@ -13,6 +13,7 @@ from imgsim.pipeline.embedders import Network
 from imgsim.pipeline.frames import PreparedFrame
 from imgsim.pipeline.job import Job
 from imgsim.store.registry import BackboneRow
+from imgsim.store.staging import FrameRow
 from imgsim.store.write import Writer
 from imgsim.vectors import NoDirection, round_to_half
 
@@ -54,7 +55,7 @@ class Batch:
         for job, prepared in self._items:
             frames.setdefault(job.number, []).append(prepared)
         for number, of_media in frames.items():
-            self._writer.stage_frames(number, [prepared.row for prepared in of_media])
+            self._writer.stage_frames(number, [_row(prepared) for prepared in of_media])
         for lane in self._lanes:
             self._run(lane)
         self._items.clear()
@@ -63,7 +64,7 @@ class Batch:
         wanted = [
             (job, prepared)
             for job, prepared in self._items
-            if prepared.inputs and lane.takes(job, prepared.row.frame_index)
+            if prepared.inputs and lane.takes(job, prepared.index)
         ]
         if not wanted:
             return
@@ -78,9 +79,19 @@ class Batch:
         self._writer.stage_embeddings(
             key,
             [job.number for job, _ in kept],
-            [prepared.row.frame_index for _, prepared in kept],
-            round_to_half(vectors, [job.seed(prepared.row.frame_index) for job, prepared in kept]),
+            [prepared.index for _, prepared in kept],
+            round_to_half(vectors, [job.seed(prepared.index) for job, prepared in kept]),
         )
+
+
+def _row(prepared: PreparedFrame) -> FrameRow:
+    return FrameRow(
+        frame_index=prepared.index,
+        pts=prepared.pts,
+        timestamp_s=prepared.timestamp_s,
+        is_blank=prepared.is_blank,
+        thumbnail=prepared.thumbnail,
+    )
 
 
 def _embed(embedder: Embedder, pictures: PixelBatch) -> tuple[Vectors, list[bool]]:

@@ -8,16 +8,19 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from imgsim.errors import MediaError, MediaNotFound, UnsupportedMedia
+from imgsim.errors import MediaError, MediaNotFound, SpecialFile, UnsupportedMedia
 from imgsim.sources import SUFFIXES
+
+_SPECIAL = "is no file but a pipe, socket or device; reading it could wait forever"
 
 
 def discover(inputs: Iterable[str]) -> Iterator[Path | MediaError]:
     """Files to ingest, each once, as absolute paths with symbolic links kept.
 
     A file is taken whatever its name. A folder is walked recursively and gives the files whose
-    suffix is a media's, in order of name. What does not exist is taken for a glob pattern (`**`
-    spans folders). An input that leads to nothing yields the error that says so.
+    suffix is a media's, in order of name, and a SpecialFile for each pipe or device of that kind.
+    What does not exist is taken for a glob pattern (`**` spans folders). An input that leads to
+    nothing yields the error that says so.
     """
     seen: set[Path] = set()
     for given in inputs:
@@ -64,13 +67,22 @@ def _walk(folder: Path) -> Iterator[Path | MediaError]:
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES:
                 empty = False
-                yield Path(root, name)
+                path = Path(root, name)
+                yield SpecialFile(path, _SPECIAL) if _is_special(path) else path
     for error in unreadable:
         yield MediaNotFound(Path(error.filename), f"cannot be read: {error.strerror}")
     if empty and not unreadable:
         yield UnsupportedMedia(
             folder, "the folder holds no image or video (links to other folders are not followed)"
         )
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # whoever opens it will say why it cannot be read
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def absolute(given: str | Path) -> Path:

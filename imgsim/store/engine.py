@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +13,14 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 from sqlalchemy import Connection, Engine, create_engine
 
+from imgsim.errors import DatabaseUnreachable
 from imgsim.store import conninfo, schema
 from imgsim.store.driver_errors import translated
+
+# A connection that breaks is reported as DatabaseUnreachable; its pool need not print a traceback.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
+
+_RETRY_S = 1.0
 
 SEARCH_PATH = (schema.SCHEMA, "public")
 
@@ -66,6 +74,19 @@ class Session:
         """A connection whose statements are published together or not at all."""
         with self.connect() as connection, transaction(connection):
             yield connection
+
+    def wait_until_reachable(self, timeout_s: float) -> bool:
+        """Wait until the database answers again, at most so long; whether it does."""
+        until = time.monotonic() + timeout_s
+        while True:
+            self._engine.dispose()  # of connections that are dead, which the pool cannot know
+            try:
+                with self.connect():
+                    return True
+            except DatabaseUnreachable:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(_RETRY_S)
 
     def close(self) -> None:
         """Close all connections."""

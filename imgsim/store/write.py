@@ -8,6 +8,7 @@ transaction then publishes the media: a crash leaves it whole or absent.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ class MediaOutcome:
 
     content_id: str
     path: Path  # absolute
+    file_status: os.stat_result | None  # of the file when it was read; None: not to be relied on
     info: MediaInfo | None  # None when it could not be opened
     status: MediaStatus
     decoded_frames: int
@@ -84,7 +86,7 @@ class Writer:
         if content_id in self._claims:
             return False
         lock = func.pg_advisory_lock if wait else func.pg_try_advisory_lock
-        granted = self.connection.execute(select(lock(_lock_key(content_id)))).scalar_one()
+        granted = self.connection.execute(select(lock(lock_key(content_id)))).scalar_one()
         if granted is False:
             return False
         self._claims.add(content_id)
@@ -92,7 +94,7 @@ class Writer:
 
     def release(self, content_id: str) -> None:
         """Give a claimed content back."""
-        self.connection.execute(select(func.pg_advisory_unlock(_lock_key(content_id))))
+        self.connection.execute(select(func.pg_advisory_unlock(lock_key(content_id))))
         self._claims.discard(content_id)
         if not self._claims:
             self._staging.clear()
@@ -125,7 +127,7 @@ class Writer:
             self._upkeep[backbone_id].make_way(self.connection, count)
         with engine.transaction(self.connection):
             media_id = _upsert_media(self.connection, outcome)
-            remember_path(self.connection, media_id, outcome.path)
+            remember_path(self.connection, media_id, outcome.path, outcome.file_status)
             self._insert_new(
                 schema.frame, ["media_id", *FRAME_COLUMNS], self._staging.frames(media, media_id)
             )
@@ -143,14 +145,14 @@ class Writer:
         """Note a content of which nothing could be decoded; one that was decoded before stays."""
         with engine.transaction(self.connection):
             media_id = _upsert_media(self.connection, outcome)
-            remember_path(self.connection, media_id, outcome.path)
+            remember_path(self.connection, media_id, outcome.path, outcome.file_status)
 
     def _insert_new(self, table: Table, columns: list[str], rows: Select[Any]) -> None:
         statement = insert(table).from_select(columns, rows)
         self.connection.execute(statement.on_conflict_do_nothing())
 
 
-def _lock_key(content_id: str) -> int:
+def lock_key(content_id: str) -> int:
     """An advisory lock's key: 64 bits, signed."""
     return int.from_bytes(hashlib.sha256(content_id.encode()).digest()[:8], "big", signed=True)
 
@@ -186,6 +188,7 @@ def _described(info: MediaInfo | None) -> dict[str, Any]:
         "duration_s": info.duration_s,
         "frame_rate": info.frame_rate,
         "codec": info.codec,
+        "declared_frames": info.declared_frames,
         "stream_index": info.stream_index,
         "time_base_num": info.time_base.numerator if info.time_base else None,
         "time_base_den": info.time_base.denominator if info.time_base else None,

@@ -37,6 +37,8 @@ def test_a_frame_of_a_video_is_found_by_a_smaller_picture_of_it(
         "status": "complete",
         "frames": 132,
         "embedded": 132,
+        "declared": 132,
+        "similar": 0,
         "detail": None,
         "action": "ingested",
     }

@@ -17,7 +17,7 @@ from imgsim.domain import (
     MediaStatus,
     QueryResult,
 )
-from imgsim.reports import ingest_text, search_csv, search_json, search_table
+from imgsim.reports import ingest_json, ingest_text, search_csv, search_json, search_table
 from imgsim.reports.clock import h_mm_ss
 
 VIDEO = FrameRef(
@@ -111,9 +111,18 @@ def test_csv_survives_commas_and_has_no_time_for_images() -> None:
     assert second["rank"] == "2"
 
 
-def _media(status: MediaStatus, action: IngestAction, detail: str | None) -> MediaReport:
+def _media(
+    status: MediaStatus, action: IngestAction, detail: str | None, path: str = "/v/a.mp4"
+) -> MediaReport:
     return MediaReport(
-        path="/v/a.mp4", status=status, frames=30, embedded=29, detail=detail, action=action
+        path=path,
+        status=status,
+        frames=30,
+        embedded=29,
+        declared=None,
+        similar=0,
+        detail=detail,
+        action=action,
     )
 
 
@@ -126,21 +135,40 @@ def test_the_ingest_summary_names_what_is_not_plainly_stored() -> None:
         frames=30,
         elapsed_s=2.0,
     )
-    lines = ingest_text.render_text(report).split("\n")
+    lines = ingest_text.render(report).split("\n")
     assert lines == [
         "failed: /v/a.mp4: no picture",
         "1 ingested, 1 failed; 30 frames at 15.0 frames/s",
     ]
-    summary = json.loads(ingest_text.render_json(report))
+    summary = json.loads(ingest_json.render(report))
     assert summary["frames_per_s"] == 15.0
     assert summary["media"][0] == {
         "path": "/v/a.mp4",
         "status": "complete",
         "frames": 30,
         "embedded": 29,
+        "declared": None,
+        "similar": 0,
         "detail": None,
         "action": "ingested",
     }
+
+
+def test_one_reason_is_told_once() -> None:
+    failed = [
+        _media(MediaStatus.FAILED, IngestAction.SKIPPED, "no picture", f"/p/{number}.jpg")
+        for number in range(25)
+    ]
+    skipped = _media(MediaStatus.SKIPPED, IngestAction.SKIPPED, "a pipe", "/p/pipe.jpg")
+    report = IngestReport(media=(*failed, skipped), frames=0, elapsed_s=0.0)
+    lines = ingest_text.render(report).split("\n")
+    assert lines[:2] == ["failed, 25 files: no picture", "  /p/0.jpg"]
+    assert lines[20:] == [
+        "  /p/19.jpg",
+        "  and 5 more, which --format json lists",
+        "skipped: /p/pipe.jpg: a pipe",
+        "25 failed, 1 skipped",
+    ]
 
 
 def test_nothing_decoded_is_no_speed() -> None:
