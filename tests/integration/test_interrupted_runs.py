@@ -171,6 +171,22 @@ def test_a_decoder_that_dies_or_stalls_costs_one_file(
     assert "1 ingested, 6 unchanged" in again
 
 
+def test_a_file_that_changes_while_it_is_read_is_not_stored(
+    server: EmbeddedServer, start: Start, folder: Path
+) -> None:
+    clip = folder / "clip.mp4"
+    process = start("ingest", clip)
+    wait_for_claim(server)
+    with clip.open("ab") as file:
+        file.write(bytes(1000))
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, said
+    assert "changed while it was being read; ingest it again" in said
+    assert start("media", "list", clip).wait(timeout=60) == 1
+    assert "1 ingested" in start("ingest", clip).communicate(timeout=60)[0]
+    assert [row[4] for row in contents(server)] == [132]
+
+
 def test_ctrl_c_ends_within_two_seconds(start: Start, folder: Path) -> None:
     process = start("ingest", folder, "-b", "efficientnet_lite2", "-b", "efficientnet_lite1")
     assert process.stdout is not None

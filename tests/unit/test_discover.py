@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imgsim.errors import MediaNotFound, UnsupportedMedia
+from imgsim.domain import MediaStatus
+from imgsim.errors import MediaNotFound, SpecialFile, UnsupportedMedia
 from imgsim.pipeline.discover import discover
+from imgsim.pipeline.job import refused
 
 
 def _touch(folder: Path, *names: str) -> None:
@@ -53,6 +55,23 @@ def test_a_folder_without_media_is_an_error(tmp_path: Path) -> None:
     _touch(tmp_path, "notes.txt")
     (error,) = discover([str(tmp_path)])
     assert isinstance(error, UnsupportedMedia)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_a_folder_is_told_apart_from_files(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found, special = discover([str(tmp_path)])
+    assert found == tmp_path / "a.jpg"
+    assert isinstance(special, SpecialFile)
+    assert special.path == tmp_path / "pipe.jpg"
+    assert refused(special).status is MediaStatus.SKIPPED
+
+
+def test_folders_that_lead_back_to_themselves_come_to_an_end(tmp_path: Path) -> None:
+    _touch(tmp_path, "sub/a.jpg")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    assert list(discover([str(tmp_path)])) == [tmp_path / "sub" / "a.jpg"]
 
 
 def test_symbolic_links_are_kept(tmp_path: Path) -> None:
