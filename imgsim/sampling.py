@@ -61,11 +61,13 @@ class Sampling:
         second beyond. Where none is declared, the declared frames tell the length. Where neither
         is (live recordings), 5 a second: enough of a short clip, and bearable for a long one.
         """
+        if info.kind is MediaKind.IMAGE:
+            return ALL_FRAMES
         if not self.auto:
             return self
         length_s = _length_s(info)
         fps: Fraction | None = _EPISODE_FPS
-        if info.kind is MediaKind.IMAGE or (length_s is not None and length_s <= _CLIP_S):
+        if length_s is not None and length_s <= _CLIP_S:
             fps = None
         elif length_s is not None and length_s > _EPISODE_S:
             fps = _FILM_FPS
@@ -90,7 +92,7 @@ class Sampling:
         return f"{rule}+distinct" if self.skip_similar else rule
 
     def key_for(self, kind: MediaKind | None) -> str:
-        """The key under which a media of this kind is covered: of an image there is one frame.
+        """The key under which a media of this kind is covered; of an image all is kept always.
 
         Raises:
             ValueError: as `key`, unless it is an image.

@@ -47,8 +47,9 @@ def export_hits(session: Session, results: Sequence[QueryResult], folder: Path) 
 
 
 def _name(hit: Hit) -> str:
-    """`01_d0.0068_film_000022.png`: rank, distance, file, and the frame if it is a video's."""
-    where = "" if hit.frame.pts is None else f"_{hit.frame.frame_index:06d}"
+    """`01_d0.0068_film_000022.png`: rank, distance, file, and the frame or page."""
+    is_one_of_many = hit.frame.pts is not None or hit.frame.frame_index
+    where = f"_{hit.frame.frame_index:06d}" if is_one_of_many else ""
     return f"{hit.rank:02d}_d{hit.distance:.4f}_{_stem(hit.frame.path)}{where}.png"
 
 

@@ -55,6 +55,8 @@ def _label(hit: Hit) -> str:
     lines = [f"{hit.rank}   distance {hit.distance:.4f}", _name(frame.path)]
     if frame.timestamp_s is not None:
         lines.append(f"{h_mm_ss(frame.timestamp_s)}   frame {frame.frame_index}")
+    elif frame.frame_index:
+        lines.append(f"page {frame.frame_index + 1}")
     return "\n".join(lines)
 
 

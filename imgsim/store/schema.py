@@ -90,7 +90,7 @@ media = Table(
         Integer,
         nullable=False,
         server_default="0",
-        comment="Frames that decode, whatever the sampling; 1 for an image",
+        comment="Frames that decode, whatever the sampling; pages of a document",
     ),
     Column(
         "declared_frames", Integer, comment="Frames as the container declares them; may be wrong"
@@ -134,14 +134,14 @@ frame = Table(
         "frame_index",
         Integer,
         nullable=False,
-        comment="0-based, counts all decodable frames in presentation order; 0 for an image",
+        comment="0-based, counts all decodable frames in presentation order; pages of a document",
     ),
     Column("pts", BigInteger, comment="Presentation time in units of the media's time base"),
     Column("timestamp_s", Double, comment="Presentation time in seconds; null for an image"),
     Column("is_blank", Boolean, nullable=False, comment="Nearly one colour: kept, not embedded"),
     Column("thumbnail", LargeBinary, nullable=False, comment="JPEG, long side about 160 pixels"),
     UniqueConstraint("media_id", "frame_index"),
-    comment="One row per kept frame; an image has one",
+    comment="One row per kept frame; an image has one, a document one a page",
 )
 
 backbone = Table(

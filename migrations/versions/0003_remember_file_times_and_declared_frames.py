@@ -19,6 +19,9 @@ depends_on: str | None = None
 
 _RULE = "all, every=N or fps=F"
 _MORE_RULES = "all, every=N, fps=F, keyframes or scenes; +distinct leaves out similar frames"
+_FRAMES = "Frames that decode, whatever the sampling; "
+_INDEX = "0-based, counts all decodable frames in presentation order; "
+_KEPT = "One row per kept frame; an image has one"
 _DECLARED = "Seconds as the container declares them; may be wrong"
 _DECLARED_OR_REACHED = f"{_DECLARED}. By its packets where it declares none"
 
@@ -26,6 +29,23 @@ _DECLARED_OR_REACHED = f"{_DECLARED}. By its packets where it declares none"
 def upgrade() -> None:
     _comment("coverage", "sampling", sa.Text(), _MORE_RULES, _RULE)
     _comment("media", "duration_s", sa.Double(), _DECLARED_OR_REACHED, _DECLARED)
+    _comment(
+        "media",
+        "decoded_frames",
+        sa.Integer(),
+        f"{_FRAMES}pages of a document",
+        f"{_FRAMES}1 for an image",
+    )
+    _comment(
+        "frame",
+        "frame_index",
+        sa.Integer(),
+        f"{_INDEX}pages of a document",
+        f"{_INDEX}0 for an image",
+    )
+    op.create_table_comment(
+        "frame", f"{_KEPT}, a document one a page", existing_comment=_KEPT, schema="imgsim"
+    )
     op.add_column(
         "media",
         sa.Column(
@@ -63,6 +83,23 @@ def downgrade() -> None:
     op.drop_column("media_path", "mtime_ns", schema="imgsim")
     op.drop_column("media_path", "size_bytes", schema="imgsim")
     op.drop_column("media", "declared_frames", schema="imgsim")
+    op.create_table_comment(
+        "frame", _KEPT, existing_comment=f"{_KEPT}, a document one a page", schema="imgsim"
+    )
+    _comment(
+        "frame",
+        "frame_index",
+        sa.Integer(),
+        f"{_INDEX}0 for an image",
+        f"{_INDEX}pages of a document",
+    )
+    _comment(
+        "media",
+        "decoded_frames",
+        sa.Integer(),
+        f"{_FRAMES}1 for an image",
+        f"{_FRAMES}pages of a document",
+    )
     _comment("media", "duration_s", sa.Double(), _DECLARED, _DECLARED_OR_REACHED)
     _comment("coverage", "sampling", sa.Text(), _RULE, _MORE_RULES)
 

@@ -281,19 +281,3 @@ def test_cielab(tmp_path: Path) -> None:
     ):
         path = saved(tmp_path / "lab.tiff", Image.new("LAB", (4, 4), lab))
         assert np.abs(pixel(path) - rgb).max() <= 10, lab
-
-
-def test_several_pictures_in_one_file_give_the_first(shared: Path, tmp_path: Path) -> None:
-    """Pages of a TIFF and the second eye of an MPO have no time, and are not frames."""
-    colours = ("red", "lime", "blue")
-    first, *others = [Image.new("RGB", (8, 8), colour) for colour in colours]
-    for name in ("pages.tiff", "eyes.mpo"):
-        path = saved(tmp_path / name, first, save_all=True, append_images=others)
-        with Image.open(path) as picture:
-            assert getattr(picture, "n_frames", 1) == 3
-        with open_media(path) as media:
-            (frame,) = media.frames(ALL_FRAMES)
-        assert frame.time is None
-        assert np.abs(frame.pixels[0, 0].astype(int) - [255, 0, 0]).max() <= 3
-    with open_media(shared / "nasty/multipage.tiff") as media:
-        assert len(list(media.frames(ALL_FRAMES))) == media.info.declared_frames == 1

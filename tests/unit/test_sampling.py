@@ -183,13 +183,19 @@ def media(
         (media(None, 3001, 50.0), "all"),
         (media(None, 180_000, 25.0), "fps=1"),
         (media(None, None, 30.0), "fps=5"),  # recorded live
-        (media(kind=MediaKind.IMAGE), "all"),
     ],
 )
 def test_the_length_makes_the_rule(info: MediaInfo, key: str) -> None:
     """Short media keep every frame, films one a second; what else was asked for stays."""
     assert AUTO.resolved(info).key == key
     assert Sampling(auto=True, skip_similar=True).resolved(info).key == f"{key}+distinct"
+
+
+@pytest.mark.parametrize(
+    "rule", [AUTO, Sampling(every=7), Sampling(scenes=True, skip_similar=True)]
+)
+def test_of_an_image_all_is_kept(rule: Sampling) -> None:
+    assert rule.resolved(media(kind=MediaKind.IMAGE)) == ALL_FRAMES
 
 
 def test_other_rules_do_not_depend_on_the_length() -> None:
