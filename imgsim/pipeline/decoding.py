@@ -19,7 +19,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from imgsim import errors
 from imgsim.errors import DecodeError, MediaError
@@ -52,7 +52,7 @@ class Decoder:
         self._stall_limit_s = max(stall_limit_s, 3 * PULSE_S)
         self._process: subprocess.Popen[bytes] | None = None
         self._messages: queue.Queue[Message | None] = queue.Queue()
-        self._stderr: BinaryIO | None = None
+        self._stderr: IO[bytes] | None = None
 
     def __enter__(self) -> Decoder:
         """Nothing more to do; the process starts when it is needed."""
