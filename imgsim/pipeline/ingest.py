@@ -6,6 +6,7 @@ is published once all its frames have been through the networks.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,10 @@ from imgsim.sampling import AUTO, Sampling
 from imgsim.store import indexes
 from imgsim.store.engine import Session
 from imgsim.store.write import open_writer
+
+# What we do may be what makes the server fall over; then trying for ever would do no good.
+_AT_ONCE_S = 120.0
+_AT_ONCE_LIMIT = 3
 
 _Result = TypeVar("_Result")
 
@@ -70,16 +75,9 @@ def ingest(
     progress.start(len(files))
     report = IngestReport(media=(), frames=0, elapsed_s=0.0)
     if files:
-        patience = patience or Patience()
-
-        def prepare() -> list[Lane]:
-            return [
-                Lane(network=network, backbone=register(session, network, progress.note))
-                for network in open_networks(session, choice or Choice())
-            ]
-
-        lanes = _patiently(session, prepare, patience.database_s, progress)
-        report = _ingest_files(session, files, lanes, sampling, patience, progress)
+        report = _ingest_files(
+            session, files, choice or Choice(), sampling, patience or Patience(), progress
+        )
     media = [*report.media, *(refused(item) for item in found if isinstance(item, MediaError))]
     order = {str(getattr(item, "path", item)): position for position, item in enumerate(found)}
     return replace(report, media=tuple(sorted(media, key=lambda item: order[item.path])))
@@ -88,11 +86,18 @@ def ingest(
 def _ingest_files(
     session: Session,
     files: list[Path],
-    lanes: Sequence[Lane],
+    choice: Choice,
     sampling: Sampling,
     patience: Patience,
     progress: Progress,
 ) -> IngestReport:
+    def prepare() -> list[Lane]:
+        return [
+            Lane(network=network, backbone=register(session, network, progress.note))
+            for network in open_networks(session, choice)
+        ]
+
+    lanes = _patiently(session, prepare, patience.database_s, progress)
     with Decoder(patience.decoder_s) as decoder:
         run = IngestRun(lanes, sampling, decoder, progress)
 
@@ -113,12 +118,17 @@ def _patiently(
     """Do something with the database, and again from the start each time it comes back.
 
     Raises:
-        DatabaseUnreachable: it did not come back in time.
+        DatabaseUnreachable: it did not come back in time, or goes away again and again at once.
     """
+    at_once = 0
     while True:
+        began = time.monotonic()
         try:
             return action()
         except DatabaseUnreachable:
+            at_once = at_once + 1 if time.monotonic() - began < _AT_ONCE_S else 1
+            if at_once > _AT_ONCE_LIMIT:
+                raise
             progress.note(
                 f"the database does not answer any more; waiting up to {timeout_s:.0f} s for it. "
                 "What was finished before is stored."

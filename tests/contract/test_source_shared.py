@@ -253,7 +253,10 @@ def test_every_other_file_can_be_read(shared: Path) -> None:
     for path in [f for f in files if f.name not in refused]:
         with open_media(path) as media:
             size = (media.info.height, media.info.width)
-            assert {frame.pixels.shape[:2] for frame in media.frames(ALL_FRAMES)} == {size}, path
+            first, *others = [frame.pixels.shape[:2] for frame in media.frames(ALL_FRAMES)]
+        assert first == size, path
+        if path.name != "multipage.tiff":  # a page is as large as it likes
+            assert set(others) <= {size}, path
 
 
 def test_modes_of_real_files(shared: Path) -> None:
