@@ -17,8 +17,8 @@ from imgsim.sampling import ALL_FRAMES, Sampling
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    """A decoder that is hostile to files of that name, and gives up after three seconds."""
-    with Decoder(stall_limit_s=3, module="tests.integration.hostile_decoder") as made:
+    """A decoder that is hostile to files of that name, and gives up after eight seconds."""
+    with Decoder(stall_limit_s=8, module="tests.integration.hostile_decoder") as made:
         yield made
 
 
@@ -77,7 +77,7 @@ def test_errors_of_the_sources_arrive_as_they_are(decoder: Decoder, tmp_path: Pa
             marks=pytest.mark.skipif(sys.platform == "win32", reason="no signals"),
         ),
         ("exit", "(exit code 3: terminate called after throwing an instance of 'std::bad_alloc')"),
-        ("hang", "standstill: 3 frames, then none for 3 s"),
+        ("hang", "standstill: 3 frames, then none for 8 s"),
         pytest.param(
             "eat",
             "needs more memory",
