@@ -10,13 +10,12 @@ from pathlib import Path
 import platformdirs
 
 from imgsim.errors import InvalidArgument
+from imgsim.sources.files import LIMIT_VARIABLE
 from imgsim.store.server import default_data_dir
 
 DATABASE_URL = "IMGSIM_DATABASE_URL"
 DATA_DIR = "IMGSIM_DATA_DIR"
 CACHE_DIR = "IMGSIM_CACHE_DIR"
-MAX_MEGAPIXELS = "IMGSIM_MAX_MEGAPIXELS"
-"""Read where pictures are opened, also in the process that decodes; only checked here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +45,10 @@ class Settings:
             home = folder.expanduser().absolute()
         except RuntimeError as error:
             raise InvalidArgument(f"--data-dir {folder}: {error}") from error
-        limit = environment.get(MAX_MEGAPIXELS)
+        # Read where pictures are opened, in the process that decodes too; only checked here.
+        limit = environment.get(LIMIT_VARIABLE)
         if limit and not _is_positive(limit):
-            raise InvalidArgument(f"{MAX_MEGAPIXELS} must be a number above 0, not '{limit}'.")
+            raise InvalidArgument(f"{LIMIT_VARIABLE} must be a number above 0, not '{limit}'.")
         cache = Path(environment.get(CACHE_DIR) or platformdirs.user_cache_dir("imgsim"))
         return cls(database_url=url or None, data_dir=home, cache_dir=cache.absolute())
 

@@ -270,7 +270,6 @@ class Speed:
 
     images_per_s: float
     device: str  # cpu | gpu
-    engine: str  # library and version, `tensorflow 2.21.0`
 
 
 class Verdict(StrEnum):

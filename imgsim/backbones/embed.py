@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from imgsim.backbones import runtime
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.vectors import l2_normalize
 
-_CALL_S = 0.5  # ctrl-C waits for the call at hand; a heavy network takes seconds for 32 pictures
-_FIRST_CALL = 4  # pictures, as long as nothing was measured
 
-
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Embedder:
     """A network with its weights, ready on a device."""
 
@@ -28,8 +23,7 @@ class Embedder:
     weights: Path  # absolute, as loaded
     weights_sha256: str  # hex
     device: str  # cpu | gpu
-    forward: Callable[[PixelBatch], Vectors]  # at most runtime.batch_size pictures, not normalised
-    _size: int = field(default=_FIRST_CALL, init=False)  # pictures in the next call
+    forward: Callable[[PixelBatch], Vectors]  # one picture or more, not normalised
 
     def embed(self, pictures: PixelBatch) -> Vectors:
         """Embed pictures that were already resized to the network's input.
@@ -52,16 +46,4 @@ class Embedder:
             )
         if not len(pictures):
             return np.zeros((0, self.dim), np.float32)
-        parts, at = [], 0
-        while at < len(pictures):
-            parts.append(self._timed(pictures[at : at + self._size]))
-            at += len(parts[-1])
-        return l2_normalize(np.concatenate(parts))
-
-    def _timed(self, pictures: PixelBatch) -> Vectors:
-        """Run the network once, and choose the size of the next call by the time it took."""
-        started = time.monotonic()
-        vectors = self.forward(pictures)
-        each_s = (time.monotonic() - started) / len(pictures) + 1e-9
-        self._size = max(1, min(runtime.batch_size(self.input_size), int(_CALL_S / each_s)))
-        return vectors
+        return l2_normalize(self.forward(pictures))

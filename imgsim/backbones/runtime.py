@@ -13,6 +13,7 @@ from importlib import import_module
 import numpy as np
 
 from imgsim.backbones.base import KerasModel
+from imgsim.backbones.portions import Portions
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.errors import DeviceMissing, InvalidArgument
 
@@ -80,23 +81,24 @@ def batch_size(side: int) -> int:
     return max(1, min(_BATCH, _BATCH_PIXELS // side**2))
 
 
-def forward(model: KerasModel, device: str) -> Callable[[PixelBatch], Vectors]:
-    """Make a network callable: uint8 RGB (n, s, s, 3), n up to batch_size -> float32 (n, dim)."""
+def forward(model: KerasModel, device: str) -> Portions:
+    """Make a network callable: uint8 RGB (n, s, s, 3), n of 1 or more -> float32 (n, dim)."""
     backend = import_module("keras").backend.backend()
-    if backend == "tensorflow":
-        return _tensorflow_forward(model, device)
-    model.compile(jit_compile=backend == "jax")
     full = batch_size(model.input_shape[1])
+    if backend == "tensorflow":
+        return Portions(_tensorflow_forward(model, device), full)
+    is_jax = backend == "jax"
+    model.compile(jit_compile=is_jax)
 
     def run(pictures: PixelBatch) -> Vectors:
         count = len(pictures)
-        if backend == "jax" and count > 1:  # it compiles for each new batch size: allow two
+        if is_jax and count > 1:  # it compiles for each new batch size: allow two
             short = full - count
             pictures = np.concatenate([pictures, np.repeat(pictures[-1:], short, axis=0)])
         with on_device(device):
             return np.asarray(model.predict_on_batch(pictures), np.float32)[:count]
 
-    return run
+    return Portions(run, full, fixed=is_jax)
 
 
 def _tensorflow_forward(model: KerasModel, device: str) -> Callable[[PixelBatch], Vectors]:

@@ -39,7 +39,7 @@ class _Reporting(TyperGroup):
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:
             # The reader of stdout has seen enough (`imgsim search ... | head`).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_stdout_up()
             code = ExitCode.DONE
         except OSError as error:
             # What cannot be written to stdout or read from a closed folder; no fault of imgsim's.
@@ -47,7 +47,16 @@ class _Reporting(TyperGroup):
                 raise
             Terminal(quiet=False).error(str(error))
             code = ExitCode.FAILED
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _give_stdout_up()
         raise typer.Exit(code or ExitCode.DONE)
+
+
+def _give_stdout_up() -> None:
+    """Let what stdout does not take go nowhere; Python would try again when it ends, and fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(

@@ -91,8 +91,11 @@ def sampling_of(
         raise InvalidArgument(
             f"--fps takes a number of frames a second (1, 0.5, 1/3), not '{fps}'."
         ) from error
-    if every is None and rate is None and not keyframes and not scenes:
+    others = rate is not None or keyframes or scenes
+    if every is None and not others:
         return replace(otherwise, skip_similar=skip_similar)
+    if every == 1 and others:  # to Sampling, 1 means that nothing was said
+        raise InvalidArgument("--every 1 takes all frames; leave it out to choose by another rule.")
     return Sampling(
         every=1 if every is None else every,
         fps=rate,

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, BinaryIO
 
 from imgsim import errors
@@ -54,26 +53,13 @@ class Decoder:
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._stderr: IO[bytes] | None = None
 
-    def __enter__(self) -> Decoder:
-        """Nothing more to do; the process starts when it is needed."""
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        """End the process, whatever it is doing."""
-        self._kill()
-
-    def start(self) -> None:
+    def _start(self) -> None:
         """Start the process unless it runs; it can work after about a second."""
         if self._process is not None:
             if self._process.poll() is None:
                 return
-            self._kill()  # it died between two files
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _kill
+            self.close()  # it died between two files
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close
         self._messages = queue.Queue(_AHEAD)
         self._process = subprocess.Popen(
             # -P: the folder that we happen to be in must not provide modules.
@@ -93,7 +79,7 @@ class Decoder:
             MediaError: as `sources.open_media` and `Media.frames`; or a DecodeError because the
                 decoder crashed, stalled, or took too much memory. What came before stands.
         """
-        self.start()
+        self._start()
         self.decoded_frames = self.similar_frames = 0
         is_done = False
         try:
@@ -110,7 +96,7 @@ class Decoder:
                     yield message
         finally:
             if not is_done:
-                self._kill()
+                self.close()
 
     def _give(self, task: Task) -> None:
         if self._process is None or self._process.stdin is None:
@@ -159,7 +145,8 @@ class Decoder:
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return lines[-1][-_LAST_WORDS:] if lines else ""
 
-    def _kill(self) -> None:
+    def close(self) -> None:
+        """End the process, whatever it is doing; more work starts another."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -98,7 +99,7 @@ def _ingest_files(
         ]
 
     lanes = _patiently(session, prepare, patience.database_s, progress)
-    with Decoder(patience.decoder_s) as decoder:
+    with closing(Decoder(patience.decoder_s)) as decoder:
         run = IngestRun(lanes, sampling, decoder, progress)
 
         def go() -> None:
@@ -106,8 +107,7 @@ def _ingest_files(
                 run.go(writer, files)
 
         _patiently(session, go, patience.database_s, progress)
-    if run.frames:
-        _build_due_indexes(session, lanes, progress)
+    _build_due_indexes(session, lanes, progress)
     reports = tuple(run.reports[path] for path in files)
     return IngestReport(media=reports, frames=run.frames, elapsed_s=run.elapsed_s)
 

@@ -1,9 +1,8 @@
 """Files to frames. What a file is, is judged by its content; the suffix only chooses what a folder
 is searched for.
 
-One file a kind of media: `image` (still pictures), `pages` (several in one file), `animation`
-(pictures that move), `video`. Each has a context manager that yields a `Media`, and SUFFIXES if it
-has any of its own.
+One file a kind of media: `image` (still pictures), `animation` (pictures that move), `video`. Each
+has SUFFIXES and a context manager that yields a `Media`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Protocol
 from imgsim.domain import Frame, MediaInfo, Pixels
 from imgsim.errors import DecodeError, UnsupportedMedia
 from imgsim.sampling import ALL_FRAMES, Sampling
-from imgsim.sources import animation, image, pages, video
+from imgsim.sources import animation, image, video
 from imgsim.sources.files import open_file
 from imgsim.sources.single_frame import read_video_frame
 
@@ -69,7 +68,7 @@ def read_picture(path: Path) -> Pixels:
         DecodeError: it is a picture, but damaged, truncated or too large.
     """
     with _opener(path)(path) as media:
-        if not isinstance(media, image.StillImage | pages.Pages):
+        if not isinstance(media, image.StillImage):
             kind = "an animation" if isinstance(media, animation.Animation) else "a video"
             reason = (
                 f"is {kind}, and a picture was asked for; give a picture, or extract a frame: "
@@ -107,6 +106,6 @@ def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Media]]:
         picture = image.identify(path, file)
         if picture is None:
             return video.open_video
-        if animation.is_animated(path, picture):
-            return animation.open_animation
-        return pages.open_pages if len(pages.page_numbers(picture)) > 1 else image.open_image
+        return (
+            animation.open_animation if animation.is_animated(path, picture) else image.open_image
+        )

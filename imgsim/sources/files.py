@@ -20,11 +20,11 @@ def max_pixels() -> int:
     return int(1e6 * float(os.environ.get(LIMIT_VARIABLE) or _USUAL_MEGAPIXELS))
 
 
-def too_large(size: str = "its size") -> str:
+def too_large(size: str = "") -> str:
     """Why a picture is refused, and what to do about it."""
     return (
-        f"too large: {size} is over the limit of {max_pixels() / 1e6:,.0f} megapixels, which "
-        f"{LIMIT_VARIABLE} can raise"
+        f"too large{size and f' ({size})'}: the limit is {max_pixels() / 1e6:g} megapixels; "
+        f"{LIMIT_VARIABLE} sets another"
     )
 
 

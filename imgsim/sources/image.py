@@ -23,6 +23,7 @@ from imgsim.sampling import Sampling
 from imgsim.sources.colour_profile import to_srgb
 from imgsim.sources.files import boxes_are_whole, image_signature, max_pixels, open_file, too_large
 from imgsim.sources.orientation import UPRIGHT, Orientation, from_exif
+from imgsim.sources.pages import page_numbers
 
 SUFFIXES = frozenset(
     (
@@ -90,6 +91,8 @@ def identify(path: Path, file: BinaryIO) -> Image.Image | None:
 
 def decode_error(path: Path, error: Exception) -> DecodeError:
     """Say in a DecodeError what Pillow's exception means for this file."""
+    if isinstance(error, DecodeError):
+        return error
     if isinstance(error, Image.DecompressionBombError):
         return DecodeError(path, too_large())
     if isinstance(error, MemoryError):
@@ -156,35 +159,58 @@ def orientation(picture: Image.Image) -> Orientation:
 
 
 class StillImage:
-    """One picture, decoded when opened."""
+    """A picture, or the pages of a document. The first is decoded when opened."""
 
     def __init__(self, path: Path, picture: Image.Image) -> None:
-        """Decode `picture`; raise DecodeError where that fails."""
+        """Decode the first of `picture`'s pages; raise DecodeError where that fails."""
+        self._path = path
+        self._picture = picture
+        self._pages = page_numbers(picture)
+        self._decoded_frames = 0
         try:
-            self._pixels = to_pixels(picture)
+            self._first = self._decode(self._pages[0])
         except Exception as error:  # as in identify()
             raise decode_error(path, error) from error
-        height, width, _ = self._pixels.shape
-        codec = picture.format.lower() if picture.format else None
+        height, width, _ = self._first.shape
         self.info = MediaInfo(
-            kind=MediaKind.IMAGE, width=width, height=height, codec=codec, declared_frames=1
+            kind=MediaKind.IMAGE,
+            width=width,
+            height=height,
+            codec=picture.format.lower() if picture.format else None,
+            declared_frames=len(self._pages),
         )
-        self._decoded_frames = 0
 
     @property
     def decoded_frames(self) -> int:
-        """1 once the frame was handed out."""
+        """Pages handed out."""
         return self._decoded_frames
 
-    def frames(self, sampling: Sampling) -> Iterator[Frame]:  # noqa: ARG002 - one frame is never sampled away
-        """Yield the picture, with index 0 and no time, whatever the sampling."""
-        self._decoded_frames = 1
-        yield Frame(index=0, time=None, pixels=self._pixels)
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:  # noqa: ARG002 - pages are never sampled away
+        """Yield every page, without time, whatever the sampling.
+
+        Raises:
+            DecodeError: a page is damaged or too large; those before it were yielded.
+        """
+        for index, number in enumerate(self._pages):
+            try:
+                pixels = self._decode(number) if index else self._first
+            except Exception as error:  # as in identify()
+                reason = decode_error(self._path, error).reason
+                done = f"{index} of {len(self._pages)} pages could be decoded"
+                raise DecodeError(self._path, f"{done}: {reason}") from error
+            self._decoded_frames += 1
+            yield Frame(index=index, time=None, pixels=pixels)
+
+    def _decode(self, number: int) -> Pixels:
+        if number:  # no format but TIFF has more, and some cannot seek at all
+            self._picture.seek(number)
+        _refuse_large(self._path, self._picture.width, self._picture.height)
+        return to_pixels(self._picture)
 
 
 @contextmanager
 def open_image(path: Path) -> Iterator[StillImage]:
-    """Open one still picture.
+    """Open one still picture, or a document.
 
     Raises:
         MediaNotFound: the file cannot be read.
@@ -197,5 +223,4 @@ def open_image(path: Path) -> Iterator[StillImage]:
             raise UnsupportedMedia(path, "is not a picture")
         if picture.format in ("HEIF", "AVIF") and not boxes_are_whole(file):
             raise DecodeError(path, f"truncated {picture.format} image: the file ends too early")
-        media = StillImage(path, picture)
-    yield media
+        yield StillImage(path, picture)

@@ -86,15 +86,17 @@ class IndexUpkeep:
         return estimate
 
     def _drop(self, connection: Connection) -> None:
-        """Drop the index; it stays for a while if somebody is using the table just now."""
+        """Drop the index; it stays until the next look if somebody is using the table just now."""
         name = sql.Identifier(schema.SCHEMA, indexes.index_name(self._backbone))
         try:
             with engine.transaction(connection):
                 connection.execute(select(func.set_config("lock_timeout", _LOCK_TIMEOUT, True)))
                 engine.raw(connection).execute(sql.SQL("DROP INDEX IF EXISTS {}").format(name))
         except psycopg.errors.LockNotAvailable:
+            self._rebuild_s = None  # until the next look
             return
         self._rebuild_s = None
+        self._rows, self._spent_s = 0, 0.0  # should another process build it meanwhile
         self._notice(
             f"so many frames are added that the index of {self._backbone.name} is quicker built "
             "anew at the end; searches compare every frame until then"

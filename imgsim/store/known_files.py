@@ -36,25 +36,17 @@ class CoveredFile:
     embedded: int  # frames of the sampling with an embedding by every backbone asked for
 
 
-def known_contents(connection: Connection, paths: Sequence[Path]) -> dict[Path, str]:
-    """The content_id of each absolute path whose file has the size and time it was read with.
-
-    One query, however many paths. A path is left out when its file is gone, cannot be asked, has
-    changed, or was too young when it was read.
-    """
-    return {path: row.content_id for path, row in _unchanged(connection, paths)}
-
-
 def covered_files(
     connection: Connection,
     paths: Sequence[Path],
     backbones: Sequence[BackboneRow],
     sampling: Sampling,
 ) -> dict[Path, CoveredFile]:
-    """Of the paths that `known_contents` knows, those that every backbone has embedded.
+    """The files among these that have not changed, and that every backbone has embedded.
 
-    Three queries, however many paths. Media that failed are never among them, as nothing covers
-    them.
+    Three queries, however many paths. A path is left out when its file is gone, cannot be asked,
+    has changed, or was too young when it was read. Media that failed are never among them, as
+    nothing covers them.
     """
     known = {path: row.media_id for path, row in _unchanged(connection, paths)}
     wanted = {row.backbone_id for row in backbones}
@@ -98,10 +90,8 @@ def _seen_at(raw: list[bytes]) -> Select[Any]:
             place.path_raw,
             place.size_bytes,
             place.mtime_ns,
-            schema.media.c.media_id,
-            schema.media.c.content_id,
+            place.media_id,
         )
-        .join(schema.media, schema.media.c.media_id == place.media_id)
         .where(place.host == HOST, place.path_raw == any_(literal(raw, ARRAY(LargeBinary))))
         .order_by(place.seen_at, place.media_path_id)
     )

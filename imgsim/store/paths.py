@@ -49,11 +49,10 @@ def remember_path(
         connection: in autocommit or a transaction.
         media_id: which media; nothing is noted when it was deleted meanwhile.
         path: where.
-        stat: of the file before its content was read; its size and time are noted if it was
-            settled, so that an unchanged file is known without reading it.
+        stat: of the file before its content was read, if it was settled then: an unchanged file
+            is known by it later on, without being read.
     """
     raw = os.fsencode(path)
-    noted = stat if stat is not None and is_settled(stat) else None
     # The lock waits for whoever deletes the media; without it, the foreign key would refuse.
     row = (
         select(
@@ -61,8 +60,8 @@ def remember_path(
             literal(HOST),
             literal(raw, LargeBinary),
             literal(readable(raw)),
-            literal(noted.st_size if noted else None, BigInteger),
-            literal(noted.st_mtime_ns if noted else None, BigInteger),
+            literal(stat.st_size if stat else None, BigInteger),
+            literal(stat.st_mtime_ns if stat else None, BigInteger),
         )
         .where(schema.media.c.media_id == media_id)
         .with_for_update(read=True, key_share=True)

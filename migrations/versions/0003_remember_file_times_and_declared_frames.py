@@ -17,35 +17,36 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 
-_RULE = "all, every=N or fps=F"
-_MORE_RULES = "all, every=N, fps=F, keyframes or scenes; +distinct leaves out similar frames"
-_FRAMES = "Frames that decode, whatever the sampling; "
-_INDEX = "0-based, counts all decodable frames in presentation order; "
-_KEPT = "One row per kept frame; an image has one"
+_INDEX = "0-based, counts all decodable frames in presentation order"
+_DECODE = "Frames that decode, whatever the sampling"
 _DECLARED = "Seconds as the container declares them; may be wrong"
-_DECLARED_OR_REACHED = f"{_DECLARED}. By its packets where it declares none"
+# Table, column, its type, the comment before, the comment now.
+_COMMENTS: tuple[tuple[str, str, sa.types.TypeEngine[Any], str, str], ...] = (
+    (
+        *("coverage", "sampling", sa.Text(), "all, every=N or fps=F"),
+        "all, every=N, fps=F, keyframes or scenes; +distinct leaves out similar frames",
+    ),
+    (
+        *("media", "duration_s", sa.Double(), _DECLARED),
+        f"{_DECLARED}. By its packets where it declares none",
+    ),
+    (
+        *("media", "decoded_frames", sa.Integer(), f"{_DECODE}; 1 for an image"),
+        f"{_DECODE}; pages of a document",
+    ),
+    (
+        *("frame", "frame_index", sa.Integer(), f"{_INDEX}; 0 for an image"),
+        f"{_INDEX}; pages of a document",
+    ),
+)
+_FRAME = "One row per kept frame; an image has one"
+_FRAME_OR_PAGE = f"{_FRAME}, a document one a page"
 
 
 def upgrade() -> None:
-    _comment("coverage", "sampling", sa.Text(), _MORE_RULES, _RULE)
-    _comment("media", "duration_s", sa.Double(), _DECLARED_OR_REACHED, _DECLARED)
-    _comment(
-        "media",
-        "decoded_frames",
-        sa.Integer(),
-        f"{_FRAMES}pages of a document",
-        f"{_FRAMES}1 for an image",
-    )
-    _comment(
-        "frame",
-        "frame_index",
-        sa.Integer(),
-        f"{_INDEX}pages of a document",
-        f"{_INDEX}0 for an image",
-    )
-    op.create_table_comment(
-        "frame", f"{_KEPT}, a document one a page", existing_comment=_KEPT, schema="imgsim"
-    )
+    for table, column, kind, before, now in _COMMENTS:
+        _comment(table, column, kind, before, now)
+    op.create_table_comment("frame", _FRAME_OR_PAGE, existing_comment=_FRAME, schema="imgsim")
     op.add_column(
         "media",
         sa.Column(
@@ -83,35 +84,19 @@ def downgrade() -> None:
     op.drop_column("media_path", "mtime_ns", schema="imgsim")
     op.drop_column("media_path", "size_bytes", schema="imgsim")
     op.drop_column("media", "declared_frames", schema="imgsim")
-    op.create_table_comment(
-        "frame", _KEPT, existing_comment=f"{_KEPT}, a document one a page", schema="imgsim"
-    )
-    _comment(
-        "frame",
-        "frame_index",
-        sa.Integer(),
-        f"{_INDEX}0 for an image",
-        f"{_INDEX}pages of a document",
-    )
-    _comment(
-        "media",
-        "decoded_frames",
-        sa.Integer(),
-        f"{_FRAMES}1 for an image",
-        f"{_FRAMES}pages of a document",
-    )
-    _comment("media", "duration_s", sa.Double(), _DECLARED, _DECLARED_OR_REACHED)
-    _comment("coverage", "sampling", sa.Text(), _RULE, _MORE_RULES)
+    op.create_table_comment("frame", _FRAME, existing_comment=_FRAME_OR_PAGE, schema="imgsim")
+    for table, column, kind, before, now in _COMMENTS:
+        _comment(table, column, kind, now, before)
 
 
 def _comment(
-    table: str, column: str, kind: sa.types.TypeEngine[Any], text: str, before: str
+    table: str, column: str, kind: sa.types.TypeEngine[Any], before: str, now: str
 ) -> None:
     op.alter_column(
         table,
         column,
         existing_type=kind,
         existing_comment=before,
-        comment=text,
+        comment=now,
         schema="imgsim",
     )

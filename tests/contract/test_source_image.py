@@ -290,12 +290,3 @@ def test_the_still_for_old_viewers_is_no_frame_of_an_animated_png(tmp_path: Path
     with open_media(path) as media:
         shown = [(f.index, int(f.pixels[0, 0, 0])) for f in media.frames(ALL_FRAMES)]
     assert shown == [(0, 40), (1, 80)]
-
-
-def test_the_limit_of_pixels_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(tmp_path / "small.png", Image.effect_noise((1200, 1000), 60).convert("RGB"))
-    monkeypatch.setenv("IMGSIM_MAX_MEGAPIXELS", "1.1")
-    with pytest.raises(DecodeError, match=r"1200 x 1000 pixels .* 1 megapixels, which IMGSIM_MAX"):
-        read_picture(path)
-    monkeypatch.setenv("IMGSIM_MAX_MEGAPIXELS", "1.2")
-    assert read_picture(path).shape == (1000, 1200, 3)

@@ -92,8 +92,15 @@ def test_a_page_over_the_limit_of_pixels_is_refused(
 ) -> None:
     path = document(tmp_path / "scan.tiff")
     monkeypatch.setenv("IMGSIM_MAX_MEGAPIXELS", "0.0015")  # the third has 56 x 30 pixels
-    with pytest.raises(DecodeError, match="2 of 3 pages could be decoded: too large"):
+    said = r"2 of 3 pages could be decoded: too large \(56 x 30 pixels\)"
+    with pytest.raises(DecodeError, match=said):
         frames(path)
+    monkeypatch.setenv("IMGSIM_MAX_MEGAPIXELS", "0.001")
+    said = r"too large \(40 x 30 pixels\): the limit is 0.001 megapixels; IMGSIM_MAX_MEGAPIXELS"
+    with pytest.raises(DecodeError, match=said):
+        read_picture(path)
+    monkeypatch.setenv("IMGSIM_MAX_MEGAPIXELS", "0.0012")
+    assert read_picture(path).shape == (30, 40, 3)
 
 
 def test_one_page_is_a_still_picture_and_so_is_a_stereo_pair(tmp_path: Path) -> None:

@@ -1,15 +1,21 @@
-"""Running `imgsim` inside a test."""
+"""Running `imgsim` inside a test, and looking at what it left."""
 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
+from sqlalchemy import func, select
 
 from imgsim.cli.app import app, hoist
+from imgsim.store import schema
+from imgsim.store.engine import Session
 
 
 @dataclass(frozen=True)
@@ -33,3 +39,35 @@ def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         app(hoist([str(argument) for argument in arguments]), prog_name="imgsim")
     return int(ended.value.code or 0)
+
+
+def listed(imgsim: Imgsim, *arguments: object) -> list[str]:
+    """The paths that `imgsim media list ARGUMENTS` gives, in order."""
+    return sorted(
+        each["path"] for each in imgsim("media", "list", *arguments, "--format", "json").json()
+    )
+
+
+def counted(session: Session) -> tuple[int, int, int, int]:
+    """How many media, paths, frames and coverages there are."""
+    tables = (schema.media, schema.media_path, schema.frame, schema.coverage)
+    with session.connect() as connection:
+        media, paths, frames, coverage = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in tables
+        )
+    return media, paths, frames, coverage
+
+
+def cropped(picture: Path, path: Path, left: int) -> Path:
+    """A part of the picture, with content of its own."""
+    image = cv2.imread(str(picture))
+    assert image is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".jpg", image[:, left:])[1].tobytes())
+    return path
+
+
+def allow_ctrl_c() -> None:
+    """For a process before it begins: a shell's background jobs inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from imgsim.pipeline.demo import PICTURE, VIDEO
-from tests.integration.command import Imgsim, Ran, run
+from tests.integration.command import Imgsim, Ran, cropped, run
 
 
 @pytest.fixture
@@ -46,3 +46,10 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
     network.save_weights(path)
     return path
+
+
+@pytest.fixture
+def photos(picture: Path, tmp_path: Path) -> list[Path]:
+    """Three pictures, in `a/b` and in `a/bc`, whose name begins like the other's."""
+    names = ("a/b/one.jpg", "a/b/deep/two.jpg", "a/bc/three.jpg")
+    return [cropped(picture, tmp_path / name, 10 * at) for at, name in enumerate(names, start=1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from imgsim.sampling import ALL_FRAMES, Sampling
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
     """A decoder that is hostile to files of that name, and gives up after eight seconds."""
-    with Decoder(stall_limit_s=8, module="tests.integration.hostile_decoder") as made:
+    with closing(Decoder(8, module="tests.integration.hostile_decoder")) as made:
         yield made
 
 
@@ -101,7 +102,7 @@ def test_a_slow_file_is_waited_for(decoder: Decoder, tmp_path: Path) -> None:
 
 def test_leaving_ends_a_decoder_at_work(tmp_path: Path) -> None:
     began = time.monotonic()
-    with Decoder(60, module="tests.integration.hostile_decoder") as decoder:
+    with closing(Decoder(60, module="tests.integration.hostile_decoder")) as decoder:
         messages = decoder.decode(task(hostile(tmp_path, "hang")))
         assert isinstance(next(messages), Opened)
     assert time.monotonic() - began < 10

@@ -17,6 +17,7 @@ import pytest
 
 from imgsim.store import migrations
 from imgsim.store.server import EmbeddedServer
+from tests.integration.command import allow_ctrl_c
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /proc of POSIX")
 
@@ -55,6 +56,7 @@ def start(server: EmbeddedServer) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=allow_ctrl_c,
         )
         started.append(process)
         return process

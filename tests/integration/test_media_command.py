@@ -5,53 +5,15 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import pytest
-from sqlalchemy import func, select
 
-from imgsim.store import removal, schema
+from imgsim.store import schema
 from imgsim.store.engine import Session
 from imgsim.store.paths import HOST
-from imgsim.store.write import open_writer
-from tests.integration.command import Imgsim
-
-
-def _counts(session: Session) -> tuple[int, int, int, int]:
-    """How many media, paths, frames and coverages there are."""
-    tables = (schema.media, schema.media_path, schema.frame, schema.coverage)
-    with session.connect() as connection:
-        media, paths, frames, coverage = (
-            connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in tables
-        )
-    return media, paths, frames, coverage
-
-
-def _photo(picture: Path, path: Path, left: int) -> Path:
-    """A part of the picture, with content of its own."""
-    image = cv2.imread(str(picture))
-    assert image is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".jpg", image[:, left:])[1].tobytes())
-    return path
-
-
-@pytest.fixture
-def photos(picture: Path, tmp_path: Path) -> list[Path]:
-    """Three pictures, in `a/b` and in `a/bc`, whose name begins like the other's."""
-    names = ("a/b/one.jpg", "a/b/deep/two.jpg", "a/bc/three.jpg")
-    return [_photo(picture, tmp_path / name, 10 * at) for at, name in enumerate(names, start=1)]
-
-
-def _listed(imgsim: Imgsim, *arguments: object) -> list[str]:
-    return sorted(
-        each["path"] for each in imgsim("media", "list", *arguments, "--format", "json").json()
-    )
+from tests.integration.command import Imgsim, counted, cropped, listed
 
 
 def _found(imgsim: Imgsim, picture: Path) -> set[str]:
@@ -83,8 +45,8 @@ def test_the_list_says_what_lies_at_each_path(
     assert any(line.endswith(f"{broken}: {lost['detail']}") for line in table)
     rows = list(csv.DictReader(imgsim("media", "list", "--format", "csv").out.splitlines()))
     assert {row["path"] for row in rows} == set(by_path)
-    assert _listed(imgsim, "--status", "failed") == [str(broken)]
-    assert _listed(imgsim, "--status", "partial") == []
+    assert listed(imgsim, "--status", "failed") == [str(broken)]
+    assert listed(imgsim, "--status", "partial") == []
 
 
 def test_the_list_of_an_empty_gallery(imgsim: Imgsim) -> None:
@@ -98,11 +60,11 @@ def test_a_folder_is_not_the_one_whose_name_begins_alike(
 ) -> None:
     imgsim("ingest", tmp_path)
     one, two, three = map(str, photos)
-    assert _listed(imgsim, tmp_path / "a" / "b") == sorted([one, two])
-    assert _listed(imgsim, tmp_path / "a" / "b", f"{tmp_path}/a/./b/") == sorted([one, two])
-    assert _listed(imgsim, three) == [three]
-    assert _listed(imgsim, "/") == sorted([one, two, three])
-    assert _listed(imgsim, tmp_path / "a" / "*" / "t*.jpg") == [three]
+    assert listed(imgsim, tmp_path / "a" / "b") == sorted([one, two])
+    assert listed(imgsim, tmp_path / "a" / "b", f"{tmp_path}/a/./b/") == sorted([one, two])
+    assert listed(imgsim, three) == [three]
+    assert listed(imgsim, "/") == sorted([one, two, three])
+    assert listed(imgsim, tmp_path / "a" / "*" / "t*.jpg") == [three]
     nothing = imgsim("media", "list", tmp_path / "a" / "b" / "o")
     assert nothing.code == 1
     assert f"{tmp_path / 'a' / 'b' / 'o'}: not in the gallery" in nothing.err
@@ -111,7 +73,7 @@ def test_a_folder_is_not_the_one_whose_name_begins_alike(
     forgotten = imgsim("forget", tmp_path / "a" / "b")
     assert (forgotten.code, forgotten.err) == (0, "")
     assert forgotten.out == "2 paths forgotten; 2 media deleted, with 2 frames\n"
-    assert _listed(imgsim) == [three]
+    assert listed(imgsim) == [three]
 
 
 def test_one_media_is_shown_with_its_paths_and_coverage(
@@ -147,7 +109,7 @@ def test_what_is_forgotten_is_never_found_again(
     one, two, three = photos
     assert imgsim("forget", one).code == 0
     assert _found(imgsim, picture) == {str(two), str(three)}
-    assert _counts(session) == (2, 2, 2, 2)
+    assert counted(session) == (2, 2, 2, 2)
     again = imgsim("ingest", one, "--format", "json").json()["media"][0]
     assert again["action"] == "ingested"
     assert _found(imgsim, picture) == set(map(str, photos))
@@ -162,7 +124,7 @@ def test_a_media_goes_with_its_last_path(
     assert imgsim("forget", one).out == "1 path forgotten; 0 media deleted, with 0 frames\n"
     assert _found(imgsim, one) == {str(copy)}
     assert imgsim("forget", copy).out == "1 path forgotten; 1 media deleted, with 1 frame\n"
-    assert _counts(session) == (0, 0, 0, 0)
+    assert counted(session) == (0, 0, 0, 0)
 
 
 def test_files_that_are_gone_are_forgotten_by_pattern(
@@ -175,7 +137,7 @@ def test_files_that_are_gone_are_forgotten_by_pattern(
     shutil.rmtree(tmp_path / "a")
     assert imgsim("forget", tmp_path / "a" / "b" / "*.png").code == 1
     assert imgsim("forget", tmp_path / "a" / "b" / "*.jpg").code == 0
-    assert _listed(imgsim) == sorted(map(str, [hidden, two, three]))
+    assert listed(imgsim) == sorted(map(str, [hidden, two, three]))
     some = imgsim("forget", tmp_path / "**" / "t*.jpg", tmp_path / "missing", hidden)
     assert some.code == 4
     assert some.out.startswith("3 paths forgotten; 3 media")
@@ -187,7 +149,7 @@ def test_a_path_that_was_saved_anew_is_forgotten_with_all_it_held(
 ) -> None:
     one = photos[0]
     imgsim("ingest", one)
-    _photo(picture, one, 50)
+    cropped(picture, one, 50)
     imgsim("ingest", one)
     lines = imgsim("media", "list", "--format", "json").json()
     assert [line["is_current"] for line in lines] == [True, False]
@@ -195,7 +157,7 @@ def test_a_path_that_was_saved_anew_is_forgotten_with_all_it_held(
     new, old = imgsim("media", "show", one, "--format", "json").json()
     assert [new["content_id"], old["content_id"]] == [line["content_id"] for line in lines]
     assert imgsim("forget", one).out == "1 path forgotten; 2 media deleted, with 2 frames\n"
-    assert _counts(session) == (0, 0, 0, 0)
+    assert counted(session) == (0, 0, 0, 0)
 
 
 def test_paths_of_another_machine_stay_and_keep_the_media(
@@ -215,7 +177,7 @@ def test_paths_of_another_machine_stay_and_keep_the_media(
     assert imgsim("forget", "/gone").code == 1
     assert imgsim("forget", one).out == "1 path forgotten; 0 media deleted, with 0 frames\n"
     assert imgsim("prune", "--yes").out == ""
-    assert _counts(session)[:3] == (1, 1, 1)
+    assert counted(session)[:3] == (1, 1, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
@@ -232,7 +194,7 @@ def test_names_that_are_no_text(imgsim: Imgsim, photos: list[Path]) -> None:
     assert left["path"].endswith("\ufffd.jpg")
     other.unlink()
     assert imgsim("prune", "--yes").code == 0
-    assert _listed(imgsim) == []
+    assert listed(imgsim) == []
 
 
 def test_a_file_that_was_moved(imgsim: Imgsim, photos: list[Path], tmp_path: Path) -> None:
@@ -243,100 +205,5 @@ def test_a_file_that_was_moved(imgsim: Imgsim, photos: list[Path], tmp_path: Pat
     ran = imgsim("prune", "--yes")
     assert ran.code == 0
     assert ran.out == f"gone: {one}\n1 path forgotten; 0 media deleted, with 0 frames\n"
-    assert _listed(imgsim) == sorted(map(str, [moved, *photos[1:]]))
+    assert listed(imgsim) == sorted(map(str, [moved, *photos[1:]]))
     assert str(moved) in _found(imgsim, moved)
-
-
-def test_pruning_asks_and_a_dry_run_changes_nothing(
-    imgsim: Imgsim, session: Session, photos: list[Path], tmp_path: Path
-) -> None:
-    imgsim("ingest", *photos)
-    shutil.rmtree(tmp_path / "a")  # as a disk that is not plugged in
-    before = _counts(session)
-    dry = imgsim("prune", "--dry-run")
-    assert (dry.code, sorted(dry.out.splitlines())) == (0, sorted(f"gone: {p}" for p in photos))
-    refused = imgsim("prune")
-    assert (refused.code, refused.out) == (2, "")
-    assert "--yes" in refused.err
-    assert _counts(session) == before
-    assert imgsim("prune", "--yes").code == 0
-    assert _counts(session) == (0, 0, 0, 0)
-    assert imgsim("prune", "--yes").out == ""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize(("answer", "code", "left"), [("n\n", 1, 3), ("y\n", 0, 2)])
-def test_the_question_of_a_terminal(
-    imgsim: Imgsim,
-    session: Session,
-    database: str,
-    photos: list[Path],
-    answer: str,
-    code: int,
-    left: int,
-) -> None:
-    imgsim("ingest", *photos)
-    photos[0].unlink()
-    ours, theirs = os.openpty()
-    os.write(ours, answer.encode())
-    ran = subprocess.run(
-        [sys.executable, "-m", "imgsim", "prune"],
-        env=os.environ | {"IMGSIM_DATABASE_URL": database},
-        stdin=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    os.close(ours)
-    os.close(theirs)
-    assert ran.returncode == code, ran.stderr
-    assert "Forget the paths above (1)?" in ran.stderr
-    assert ran.stdout.startswith(f"gone: {photos[0]}\n")
-    assert _counts(session)[0] == left
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="every folder is open")
-def test_what_lies_in_a_closed_folder_is_not_gone(imgsim: Imgsim, photos: list[Path]) -> None:
-    imgsim("ingest", *photos)
-    photos[0].parent.chmod(0)
-    try:
-        assert imgsim("prune", "--yes").out == ""
-    finally:
-        photos[0].parent.chmod(0o700)
-
-
-def test_a_content_that_is_being_ingested_is_left_alone(
-    imgsim: Imgsim, session: Session, photos: list[Path]
-) -> None:
-    imgsim("ingest", *photos)
-    (line,) = imgsim("media", "list", photos[0], "--format", "json").json()
-    with open_writer(session, []) as writer:
-        assert writer.claim(line["content_id"], wait=False)
-        ran = imgsim("forget", *photos)
-        assert ran.code == 4
-        assert f"{photos[0]}: is being ingested just now" in ran.err
-        assert _listed(imgsim) == [str(photos[0])]
-    assert imgsim("forget", photos[0]).code == 0
-    assert _counts(session)[0] == 0
-
-
-def test_many_media_go_and_two_at_it_do_not_stop_each_other(session: Session) -> None:
-    with session.connect() as connection:
-        connection.execute(
-            schema.media.insert(),
-            [{"content_id": f"sha256:{n}", "status": "complete"} for n in range(350)],
-        )
-        ids = connection.scalars(select(schema.media.c.media_id)).all()
-        connection.execute(
-            schema.media_path.insert(),
-            [
-                {"media_id": key, "host": HOST, "path_raw": b"/films/%d" % key, "path": "film"}
-                for key in ids
-            ],
-        )
-    paths = removal.paths_here(session, Path("/films"))
-    assert len(paths) == 350
-    with ThreadPoolExecutor() as pool:
-        done = list(pool.map(lambda order: removal.remove(session, order), [paths, paths[::-1]]))
-    assert sum(removed.media for removed, _busy in done) == 350
-    assert _counts(session)[:2] == (0, 0)

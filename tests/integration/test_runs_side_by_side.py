@@ -17,7 +17,7 @@ from sqlalchemy import text
 from imgsim.store import indexes
 from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
-from tests.integration.command import Imgsim
+from tests.integration.command import Imgsim, allow_ctrl_c
 
 
 def _start(database: str, *arguments: object) -> subprocess.Popen[str]:
@@ -27,8 +27,7 @@ def _start(database: str, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A shell starts background jobs with SIGINT ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=allow_ctrl_c,
     )
 
 
@@ -110,7 +109,11 @@ def test_two_ingests_of_one_folder_do_each_file_once(
 
 
 def test_an_ingest_ends_by_building_a_due_index(
-    imgsim: Imgsim, sample: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+    imgsim: Imgsim,
+    session: Session,
+    sample: Path,
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(indexes, "BUILD_FROM_BYTES", 20 * vector_bytes(1280))
     few = imgsim("ingest", sample, "--every", "10")
@@ -120,3 +123,8 @@ def test_an_ingest_ends_by_building_a_due_index(
     found = imgsim("search", picture)
     assert "HNSW index" in found.out
     assert found.out.splitlines()[2].split()[4] == "22"
+    with session.connect() as connection:  # as a run leaves it that was killed before its end
+        connection.execute(text("DROP INDEX imgsim.embedding_efficientnet_lite0_hnsw"))
+    again = imgsim("ingest", sample, "--every", "2")
+    assert "1 unchanged" in again.out
+    assert "HNSW index of efficientnet_lite0 built" in again.err

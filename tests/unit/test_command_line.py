@@ -66,6 +66,15 @@ def test_without_a_rule_the_length_decides() -> None:
     assert sampling(None, None, scenes=True) == Sampling(scenes=True, skip_similar=True)
     with pytest.raises(InvalidArgument, match="--fps and --scenes exclude each other"):
         sampling(None, "1", scenes=True)
+    with pytest.raises(InvalidArgument, match="--every 1 takes all"):
+        sampling(1, None, scenes=True)
+
+
+def test_a_limit_of_pixels_is_a_number() -> None:
+    for wrong in ("many", "0", "-1", "nan", "inf"):
+        with pytest.raises(InvalidArgument, match=f"IMGSIM_MAX_MEGAPIXELS .* not '{wrong}'"):
+            Settings.read({"IMGSIM_MAX_MEGAPIXELS": wrong})
+    assert Settings.read({"IMGSIM_MAX_MEGAPIXELS": "0.5"})
 
 
 @pytest.mark.parametrize(
