@@ -68,6 +68,7 @@ def cropped(picture: Path, path: Path, left: int) -> Path:
     return path
 
 
-def allow_ctrl_c() -> None:
-    """For a process before it begins: a shell's background jobs inherit that SIGINT is ignored."""
+def heed_signals() -> None:
+    """For a process before it begins: background jobs and nohup leave signals ignored for it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

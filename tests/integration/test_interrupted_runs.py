@@ -17,7 +17,7 @@ import pytest
 
 from imgsim.store import migrations
 from imgsim.store.server import EmbeddedServer
-from tests.integration.command import allow_ctrl_c
+from tests.integration.command import heed_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /proc of POSIX")
 
@@ -56,7 +56,7 @@ def start(server: EmbeddedServer) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=allow_ctrl_c,
+            preexec_fn=heed_signals,
         )
         started.append(process)
         return process

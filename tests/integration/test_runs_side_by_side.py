@@ -17,7 +17,7 @@ from sqlalchemy import text
 from imgsim.store import indexes
 from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
-from tests.integration.command import Imgsim, allow_ctrl_c
+from tests.integration.command import Imgsim, heed_signals
 
 
 def _start(database: str, *arguments: object) -> subprocess.Popen[str]:
@@ -27,7 +27,7 @@ def _start(database: str, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=allow_ctrl_c,
+        preexec_fn=heed_signals,
     )
 
 

@@ -19,7 +19,7 @@ import pytest
 from imgsim.errors import ServerError
 from imgsim.store.lock import file_lock
 from imgsim.store.server import EmbeddedServer
-from tests.integration.command import allow_ctrl_c
+from tests.integration.command import heed_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and process groups of POSIX")
 
@@ -45,7 +45,7 @@ def imgsim_process(server: EmbeddedServer, then: str = "") -> Iterator[subproces
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=allow_ctrl_c,
+        preexec_fn=heed_signals,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with process:
