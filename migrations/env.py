@@ -10,15 +10,16 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from imgsim.store import engine, schema
-from imgsim.store.embedding_tables import PREFIX
+from imgsim.store import embedding_tables, engine, result_schema, result_tables, schema
+
+_MADE_AT_RUN_TIME = (embedding_tables.PREFIX, result_tables.PREFIX)
 
 
 def include_name(name: str | None, type_: str, _parents: object) -> bool:
     """Compare schema imgsim only, and leave out the tables that are made at run time."""
     if type_ == "schema":
         return name == schema.SCHEMA
-    return not (type_ == "table" and name is not None and name.startswith(PREFIX))
+    return not (type_ == "table" and name is not None and name.startswith(_MADE_AT_RUN_TIME))
 
 
 def migrate(connection: Connection) -> None:
@@ -29,7 +30,7 @@ def migrate(connection: Connection) -> None:
         connection.execute(text(f"CREATE SCHEMA {schema.SCHEMA}"))
     context.configure(
         connection=connection,
-        target_metadata=schema.metadata,
+        target_metadata=result_schema.result.metadata,
         include_schemas=True,
         include_name=include_name,
         version_table_schema=schema.SCHEMA,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from imgsim.store import migrations
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
+from tests.databases import clone
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -80,13 +80,22 @@ def template(server: EmbeddedServer) -> str:
 @pytest.fixture
 def empty_database(server: EmbeddedServer) -> Iterator[str]:
     """The conninfo of a new database without any tables, not even pgvector."""
-    yield from _database(server, "template1")
+    with clone(server, "template1") as conninfo:
+        yield conninfo
 
 
 @pytest.fixture
 def database(server: EmbeddedServer, template: str) -> Iterator[str]:
     """The conninfo of a new, migrated, empty gallery."""
-    yield from _database(server, template)
+    with clone(server, template) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def module_database(server: EmbeddedServer, template: str) -> Iterator[str]:
+    """The conninfo of a migrated gallery that the tests of one file share."""
+    with clone(server, template) as conninfo:
+        yield conninfo
 
 
 @pytest.fixture
@@ -95,11 +104,3 @@ def session(database: str) -> Iterator[Session]:
     session = Session(database)
     yield session
     session.close()
-
-
-def _database(server: EmbeddedServer, source: str) -> Iterator[str]:
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-        yield make_conninfo(server.url(), dbname=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

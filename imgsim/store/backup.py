@@ -11,9 +11,11 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import func, select, text
 
 from imgsim.errors import DatabaseError, InvalidArgument, OutputError
-from imgsim.store import conninfo, extension, migrations, schema
+from imgsim.store import conninfo, extension, migrations, result_tables, schema
 from imgsim.store.binaries import find_binaries
 from imgsim.store.engine import Session
+
+_SCHEMAS = (schema.SCHEMA, result_tables.READERS_SCHEMA)
 
 
 def write_backup(url: str, file: Path) -> None:
@@ -26,7 +28,8 @@ def write_backup(url: str, file: Path) -> None:
     if os.path.lexists(file):
         raise OutputError(f"{file} exists already; a backup overwrites nothing.")
     try:
-        _run("pg_dump", url, ["--format=custom", f"--schema={schema.SCHEMA}", f"--file={file}"])
+        which = [f"--schema={name}" for name in _SCHEMAS]
+        _run("pg_dump", url, ["--format=custom", *which, f"--file={file}"])
     except DatabaseError:
         file.unlink(missing_ok=True)
         raise
@@ -51,7 +54,7 @@ def read_backup(url: str, file: Path) -> None:
                 "into another --data-dir, or into a new database (--database-url)."
             )
         extension.require(connection)
-        connection.execute(text(f"DROP SCHEMA {schema.SCHEMA} CASCADE"))
+        connection.execute(text(f"DROP SCHEMA {', '.join(_SCHEMAS)} CASCADE"))
     session.close()
     try:
         # Owners and rights are those of the server the backup came from.

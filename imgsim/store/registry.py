@@ -12,6 +12,7 @@ from imgsim.errors import BackboneNotIngested, EmptyGallery
 from imgsim.store import schema
 from imgsim.store.embedding_tables import create_embedding_table, embedding_table
 from imgsim.store.engine import Session
+from imgsim.store.result_tables import create_match_view, create_result_table
 
 MEASURE = "cosine"
 
@@ -70,6 +71,13 @@ def backbones(session: Session) -> list[BackboneRow]:
         return _fetch(connection, _backbones())
 
 
+def names_in_use(session: Session) -> list[str]:
+    """Names of the backbones that have embedded anything, in the order they were first used."""
+    with session.connect() as connection:
+        used = _fetch(connection, _in_use())
+    return list(dict.fromkeys(row.name for row in reversed(used)))
+
+
 def newest(session: Session, name: str) -> BackboneRow | None:
     """The newest revision of a backbone that has embedded anything; None when none has."""
     with session.connect() as connection:
@@ -122,6 +130,8 @@ def register(
         (row,) = _fetch(connection, wanted)
         if is_new:  # on a table in use, even repeating its settings waits for every reader
             create_embedding_table(connection, row.slug, row.dim)
+            create_result_table(connection, row.name)
+            create_match_view(connection, row.name)
     return row
 
 

@@ -1,7 +1,8 @@
 """The declared tables. Migrations must equal them (`alembic check`); comments reach `\\d+`.
 
 Embedding tables are not here: there is one per backbone revision, made at run time by
-`store.embedding_tables`.
+`store.embedding_tables`. Nor are the partitions of `result`, by `store.result_tables`.
+`store.result_schema` declares the tables of searches and evaluations.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ metadata = MetaData(
 )
 
 
-def _key(name: str, comment: str) -> Column[int]:
+def key_column(name: str, comment: str) -> Column[int]:
     return Column(name, BigInteger, Identity(always=True), primary_key=True, comment=comment)
 
 
-def _reference(
+def reference_column(
     column: str, comment: str, *, primary_key: bool = False, index: bool = False
 ) -> Column[int]:
     return Column(
@@ -58,7 +59,7 @@ def _reference(
     )
 
 
-def _moment(name: str, comment: str) -> Column[datetime]:
+def moment_column(name: str, comment: str) -> Column[datetime]:
     return Column(
         name, TIMESTAMP(timezone=True), nullable=False, server_default=func.now(), comment=comment
     )
@@ -67,7 +68,7 @@ def _moment(name: str, comment: str) -> Column[datetime]:
 media = Table(
     "media",
     metadata,
-    _key("media_id", "Surrogate key"),
+    key_column("media_id", "Surrogate key"),
     Column("content_id", Text, nullable=False, unique=True, comment="sha256:<hex> of the bytes"),
     Column("kind", Text, comment="image or video; null when the file could not be opened"),
     Column("width", Integer, comment="Pixels, as displayed (rotation and aspect ratio applied)"),
@@ -95,7 +96,7 @@ media = Table(
     Column(
         "declared_frames", Integer, comment="Frames as the container declares them; may be wrong"
     ),
-    _moment("ingested_at", "When this content was last published"),
+    moment_column("ingested_at", "When this content was last published"),
     CheckConstraint("kind IN ('image', 'video')", name="kind"),
     CheckConstraint("status IN ('pending', 'complete', 'partial', 'failed')", name="status"),
     comment="One row per content: the same bytes at two paths are one media",
@@ -104,8 +105,8 @@ media = Table(
 media_path = Table(
     "media_path",
     metadata,
-    _key("media_path_id", "Surrogate key; the lowest whose file exists is used first"),
-    _reference("media.media_id", "What lies at this path", index=True),
+    key_column("media_path_id", "Surrogate key; the lowest whose file exists is used first"),
+    reference_column("media.media_id", "What lies at this path", index=True),
     Column("host", Text, nullable=False, comment="Name of the machine that saw the path"),
     Column("path_raw", LargeBinary, nullable=False, comment="The path's bytes; need not be UTF-8"),
     Column(
@@ -114,7 +115,7 @@ media_path = Table(
         nullable=False,
         comment="Absolute path, readable; bytes that are not UTF-8 replaced",
     ),
-    _moment("seen_at", "When the content was last seen there"),
+    moment_column("seen_at", "When the content was last seen there"),
     Column("size_bytes", BigInteger, comment="Size when the content was last read from there"),
     Column(
         "mtime_ns",
@@ -128,8 +129,8 @@ media_path = Table(
 frame = Table(
     "frame",
     metadata,
-    _key("frame_id", "Surrogate key; embedding tables point here"),
-    _reference("media.media_id", "The media this frame was decoded from"),
+    key_column("frame_id", "Surrogate key; embedding tables point here"),
+    reference_column("media.media_id", "The media this frame was decoded from"),
     Column(
         "frame_index",
         Integer,
@@ -147,7 +148,7 @@ frame = Table(
 backbone = Table(
     "backbone",
     metadata,
-    _key("backbone_id", "Surrogate key"),
+    key_column("backbone_id", "Surrogate key"),
     Column("name", Text, nullable=False, comment="As in `imgsim backbones`"),
     Column(
         "revision", Text, nullable=False, comment="All that changes the vector, weights included"
@@ -159,7 +160,7 @@ backbone = Table(
     Column(
         "weights_path", Text, comment="File given with --weights; null for the standard weights"
     ),
-    _moment("created_at", "When the revision was first used"),
+    moment_column("created_at", "When the revision was first used"),
     UniqueConstraint("name", "revision"),
     CheckConstraint("slug ~ '^[a-z][a-z0-9_]{0,47}$'", name="slug"),
     CheckConstraint("measure = 'cosine'", name="measure"),
@@ -169,8 +170,10 @@ backbone = Table(
 coverage = Table(
     "coverage",
     metadata,
-    _reference("media.media_id", "Which media", primary_key=True),
-    _reference("backbone.backbone_id", "By which backbone revision", primary_key=True, index=True),
+    reference_column("media.media_id", "Which media", primary_key=True),
+    reference_column(
+        "backbone.backbone_id", "By which backbone revision", primary_key=True, index=True
+    ),
     Column(
         "sampling",
         Text,
@@ -182,7 +185,7 @@ coverage = Table(
         "embedded", Integer, nullable=False, comment="Frames of this sampling with an embedding"
     ),
     Column("detail", Text, comment="Why the status is not complete"),
-    _moment("completed_at", "When it was last published"),
+    moment_column("completed_at", "When it was last published"),
     CheckConstraint("status IN ('complete', 'partial')", name="status"),
     comment="What was embedded: the same media, backbone and sampling again is not done again",
 )
@@ -190,12 +193,12 @@ coverage = Table(
 hnsw_index = Table(
     "hnsw_index",
     metadata,
-    _reference("backbone.backbone_id", "Whose embedding table is indexed", primary_key=True),
+    reference_column("backbone.backbone_id", "Whose embedding table is indexed", primary_key=True),
     Column("m", Integer, nullable=False, comment="Links per node, as given to pgvector"),
     Column("ef_construction", Integer, nullable=False, comment="As given to pgvector"),
     Column("rows", BigInteger, nullable=False, comment="Rows in the table when it was built"),
     Column("build_s", Double, nullable=False, comment="Seconds the build took"),
     Column("pgvector_version", Text, nullable=False, comment="Extension version that built it"),
-    _moment("built_at", "When the build ended"),
+    moment_column("built_at", "When the build ended"),
     comment="How each HNSW index was built; never read from the index's name",
 )

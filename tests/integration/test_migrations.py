@@ -96,7 +96,8 @@ def test_every_table_and_column_is_explained(database: str) -> None:
             SELECT c.relname, a.attname
             FROM pg_class c
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum >= 0 AND NOT a.attisdropped
-            WHERE c.relnamespace = 'imgsim'::regnamespace AND c.relkind = 'r'
+            WHERE c.relnamespace IN ('imgsim'::regnamespace, 'bi'::regnamespace)
+              AND c.relkind IN ('r', 'p', 'v')
               AND c.relname <> 'alembic_version'
               AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)
             """
@@ -105,7 +106,7 @@ def test_every_table_and_column_is_explained(database: str) -> None:
             "SELECT count(*) FROM pg_tables WHERE schemaname = 'imgsim'"
         ).fetchone()
     assert silent == []
-    assert tables == (8,)
+    assert tables == (15,)
 
 
 def test_a_database_that_is_behind_is_told_so(empty_database: str) -> None:
