@@ -50,6 +50,26 @@ def is_blank(pixels: Pixels) -> bool:
     return bool(small.reshape(-1, 3).std(axis=0, dtype=np.float64).max() < _BLANK_DEVIATION)
 
 
+def difference(one: Pixels, other: Pixels) -> float:
+    """How far two pictures are from being the same: the mean difference of a channel, in levels.
+
+    Args:
+        one: uint8 (height, width, 3) RGB.
+        other: the same, of any size.
+
+    Returns:
+        0 to 255, compared at the smaller of both sizes; infinity where the shapes differ, that is,
+        one would have to be squashed by more than a pixel and 2 % to look like the other.
+    """
+    height, width = min(one.shape, other.shape, key=lambda shape: shape[0] * shape[1])[:2]
+    for picture in (one, other):
+        fitting = picture.shape[0] * width / picture.shape[1]
+        if abs(fitting - height) > max(1.0, 0.02 * height):
+            return float("inf")
+    left, right = (_resize(picture, width, height) for picture in (one, other))
+    return float(cv2.absdiff(left, right).mean())
+
+
 def encode_jpeg(pixels: Pixels, quality: int = 80) -> bytes:
     """Encode a picture, uint8 (height, width, 3) RGB, as JPEG; 80 is a thumbnail's quality."""
     return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -12,7 +12,18 @@ import typer
 from typer.core import TyperGroup
 
 from imgsim import __version__
-from imgsim.cli import backbones, database, demo, doctor, frames, index, ingest, media, search
+from imgsim.cli import (
+    backbones,
+    compare,
+    database,
+    demo,
+    doctor,
+    frames,
+    index,
+    ingest,
+    media,
+    search,
+)
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
 from imgsim.cli.state import State
 from imgsim.cli.terminal import Terminal
@@ -71,6 +82,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
+app.command("compare")(compare.compare_command)
 app.command("frames")(frames.frames_command)
 app.command("forget")(media.forget_command)
 app.command("prune")(media.prune_command)

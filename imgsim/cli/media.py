@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from imgsim.cli.exit_codes import ExitCode, of_inputs
+from imgsim.cli.options import Format
 from imgsim.cli.state import State, state_of
 from imgsim.domain import MediaStatus
 from imgsim.errors import InvalidArgument
@@ -23,14 +24,6 @@ from imgsim.pipeline.media import (
 from imgsim.reports import media_csv, media_json, media_table
 
 app = typer.Typer(no_args_is_help=True, help="What the gallery holds.")
-
-
-class ListFormat(StrEnum):
-    """How paths are written."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 class Status(StrEnum):
@@ -49,9 +42,9 @@ class ShowFormat(StrEnum):
 
 
 _RENDER_LIST = {
-    ListFormat.TABLE: media_table.render,
-    ListFormat.JSON: media_json.render,
-    ListFormat.CSV: media_csv.render,
+    Format.TABLE: media_table.render,
+    Format.JSON: media_json.render,
+    Format.CSV: media_csv.render,
 }
 _RENDER_SHOWN = {
     ShowFormat.TEXT: media_table.render_described,
@@ -73,9 +66,7 @@ def list_command(
     status: Annotated[
         Status | None, typer.Option(help="Only media that ended so.", show_default=False)
     ] = None,
-    format_: Annotated[
-        ListFormat, typer.Option("--format", help="How to print.")
-    ] = ListFormat.TABLE,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> ExitCode:
     """List the paths in the gallery, each with what lies there."""
     state = state_of(context)

@@ -24,6 +24,14 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
 BackboneOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -41,6 +49,14 @@ WeightsOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
+TruthOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The frame a query shows, QUERY=MEDIA@INDEX, or a CSV file of two columns, QUERY and "
+        "MEDIA@INDEX; may be repeated.",
+        show_default=False,
+    ),
+]
 
 
 EveryOption = Annotated[

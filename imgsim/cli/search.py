@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imgsim.cli.exit_codes import ExitCode, of_inputs
-from imgsim.cli.options import BackboneOption, Device, DeviceOption, WeightsOption, choice_of
+from imgsim.cli.options import (
+    BackboneOption,
+    Device,
+    DeviceOption,
+    Format,
+    TruthOption,
+    WeightsOption,
+    choice_of,
+)
 from imgsim.cli.state import state_of
+from imgsim.errors import InvalidArgument
 from imgsim.pipeline.export import export_hits
+from imgsim.pipeline.save import saving
 from imgsim.pipeline.search import DEFAULT_K, find_similar
 from imgsim.pipeline.sheet import write_sheet
+from imgsim.pipeline.truth import parse_truths
 from imgsim.reports import search_csv, search_json, search_table
-
-
-class Format(StrEnum):
-    """How hits are written."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
 
 _RENDER = {
     Format.TABLE: search_table.render,
@@ -58,14 +59,21 @@ def search_command(
             show_default=False,
         ),
     ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Also save the answers in the result tables.")
+    ] = False,
+    truth: TruthOption = None,
 ) -> ExitCode:
     """Find the frames and images most like a picture."""
     state = state_of(context)
     choice = choice_of(backbone, weights, device)
-    with state.session() as session:
-        report = find_similar(
-            session, queries, choice=choice, k=k, exact=exact, note=state.terminal.note
+    ask = saving(parse_truths(truth)) if save else find_similar
+    if truth and not save:
+        raise InvalidArgument(
+            "--truth is kept with the answers, and nothing is kept without --save."
         )
+    with state.session() as session:
+        report = ask(session, queries, choice=choice, k=k, exact=exact, note=state.terminal.note)
         for error in report.failed:
             state.terminal.error(str(error))
         if report.results:

@@ -9,7 +9,7 @@ from imgsim import pixels
 from imgsim.domain import Hit, QueryResult
 from imgsim.errors import MediaError
 from imgsim.pipeline.new_folder import new_folder
-from imgsim.pipeline.search import read_query
+from imgsim.pipeline.questions import read_query
 from imgsim.pipeline.sheet import write_sheet
 from imgsim.reports.readable import readable
 from imgsim.sources import read_frame

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-import numpy as np
-
-from imgsim import pixels
-from imgsim.domain import Pixels, QueryResult
-from imgsim.errors import BlankPicture, InvalidArgument, MediaError
-from imgsim.pipeline.discover import absolute
+from imgsim.comparison import BackboneRun, Run
+from imgsim.domain import QueryResult, Vectors
+from imgsim.errors import InvalidArgument, MediaError
 from imgsim.pipeline.embedders import Choice, Network, open_networks
-from imgsim.sources import read_picture
-from imgsim.store import registry, search
+from imgsim.pipeline.questions import embed_queries
+from imgsim.store import indexes, registry, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
 DEFAULT_K = 10
 MAX_K = 1_000_000
+
+_MANY = 8
+"""From so many queries on, exact answers come by one reading of all embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +29,7 @@ class SearchReport:
 
     results: tuple[QueryResult, ...]  # by query, then by backbone, in the order given
     failed: tuple[MediaError, ...]
+    run: Run
 
 
 def find_similar(
@@ -55,7 +58,35 @@ def find_similar(
     """
     if not 1 <= k <= MAX_K:
         raise InvalidArgument(f"-k must be 1 to {MAX_K:,}, not {k}.")
-    choice = choice or Choice()
+    started_at, began = datetime.now(UTC), time.monotonic()
+    networks, rows = _open(session, choice or Choice())
+    embedded = embed_queries(queries, networks, note)
+    asked = [
+        _ask(session, row, vectors, k, exact=exact, embed_s=embed_s)
+        for row, vectors, embed_s in zip(rows, embedded.vectors, embedded.seconds, strict=True)
+    ]
+    results = [
+        QueryResult(
+            query=question.path,
+            backbone=run.backbone,
+            k=k,
+            exact=answers[at].exact,
+            hits=tuple(answers[at].hits),
+        )
+        for at, question in enumerate(embedded.questions)
+        for run, answers in asked
+    ]
+    run = Run(
+        k=k,
+        started_at=started_at,
+        duration_s=time.monotonic() - began,
+        questions=embedded.questions,
+        backbones=tuple(run for run, _ in asked),
+    )
+    return SearchReport(results=tuple(results), failed=embedded.failed, run=run)
+
+
+def _open(session: Session, choice: Choice) -> tuple[list[Network], list[BackboneRow]]:
     # Asked before weights are fetched and networks built, which takes its time.
     for name in choice.names:
         registry.require(session, name)
@@ -63,50 +94,25 @@ def find_similar(
     rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
     if choice.weights:
         registry.remember_weights(session, rows[0], networks[0].pinned.weights)
-    results: list[QueryResult] = []
-    failed: list[MediaError] = []
-    for query in queries:
-        try:
-            picture = read_query(query)
-        except MediaError as error:
-            failed.append(error)
-            continue
-        for network, row in zip(networks, rows, strict=True):
-            results.append(_answer(session, query, picture, network, row, k, exact, note))
-    return SearchReport(results=tuple(results), failed=tuple(failed))
+    return networks, rows
 
 
-def read_query(query: str) -> Pixels:
-    """A query picture, RGB, upright.
-
-    Raises:
-        MediaError: it cannot be read, or is blank.
-    """
-    path = absolute(query)
-    picture = read_picture(path)
-    if pixels.is_blank(pixels.thumbnail(picture)):
-        raise BlankPicture(path, "the picture is nearly one colour; there is nothing to look for")
-    return picture
-
-
-def _answer(
-    session: Session,
-    query: str,
-    picture: Pixels,
-    network: Network,
-    row: BackboneRow,
-    k: int,
-    exact: bool,
-    note: Callable[[str], None],
-) -> QueryResult:
-    embedder = network.embedder(note)
-    square = pixels.resize_square(picture, embedder.input_size)
-    (vector,) = embedder.embed(square[np.newaxis])
-    answer = search.nearest(session, row, vector, k, exact=exact)
-    return QueryResult(
-        query=query,
-        backbone=network.pinned.name,
-        k=k,
-        exact=answer.exact,
-        hits=tuple(answer.hits),
+def _ask(
+    session: Session, row: BackboneRow, vectors: Vectors, k: int, *, exact: bool, embed_s: float
+) -> tuple[BackboneRun, list[search.Answer]]:
+    """The answers of one backbone to all questions, and how they were come by."""
+    exact = exact or k > search.MAX_EF_SEARCH or not indexes.is_indexed(session, row)
+    began = time.monotonic()
+    if exact and len(vectors) >= _MANY:
+        answers = search.nearest_of_many(session, row, vectors, k)
+    else:
+        answers = [search.nearest(session, row, each, k, exact=exact) for each in vectors]
+    run = BackboneRun(
+        backbone_id=row.backbone_id,
+        backbone=row.name,
+        exact=exact,
+        ef_search=None if exact else search.width(k),
+        embed_s=embed_s,
+        search_s=time.monotonic() - began,
     )
+    return run, answers

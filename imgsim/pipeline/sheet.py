@@ -8,7 +8,7 @@ from pathlib import Path
 from imgsim import pixels
 from imgsim.domain import QueryResult
 from imgsim.errors import OutputError
-from imgsim.pipeline.search import read_query
+from imgsim.pipeline.questions import read_query
 from imgsim.reports.sheet import draw_sheet
 from imgsim.store import gallery
 from imgsim.store.engine import Session

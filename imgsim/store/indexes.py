@@ -48,6 +48,12 @@ def has_index(connection: Connection, backbone: BackboneRow) -> bool:
     return _relation(connection, index_name(backbone)) is not None
 
 
+def is_indexed(session: Session, backbone: BackboneRow) -> bool:
+    """Whether searches by this backbone follow an index."""
+    with session.connect() as connection:
+        return has_index(connection, backbone)
+
+
 def _relation(connection: Connection, name: str) -> int | None:
     """The size in bytes of a table or index of schema imgsim; None when there is none.
 

@@ -41,6 +41,18 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+def calling(database: str, capfd: pytest.CaptureFixture[str]) -> Imgsim:
+    """A function that runs `imgsim ARGUMENTS` on a database and keeps what is printed."""
+
+    def call(*arguments: object) -> Ran:
+        capfd.readouterr()
+        code = run(*arguments, "--database-url", database)
+        said = capfd.readouterr()
+        return Ran(code=code, out=said.out, err=said.err)
+
+    return call
+
+
 def listed(imgsim: Imgsim, *arguments: object) -> list[str]:
     """The paths that `imgsim media list ARGUMENTS` gives, in order."""
     return sorted(

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from imgsim.pipeline.demo import PICTURE, VIDEO
-from tests.integration.command import Imgsim, Ran, cropped, run
+from imgsim.store.server import EmbeddedServer
+from tests.databases import clone
+from tests.integration.command import Imgsim, calling, cropped, run
 
 
 @pytest.fixture
 def imgsim(database: str, capfd: pytest.CaptureFixture[str]) -> Imgsim:
     """Runs `imgsim ARGUMENTS` in this process, on a new gallery."""
+    return calling(database, capfd)
 
-    def call(*arguments: object) -> Ran:
-        capfd.readouterr()
-        code = run(*arguments, "--database-url", database)
-        said = capfd.readouterr()
-        return Ran(code=code, out=said.out, err=said.err)
 
-    return call
+@pytest.fixture(scope="session")
+def filled(
+    server: EmbeddedServer, template: str, sample: Path, random_weights: Path
+) -> Iterator[str]:
+    """The name of a database with the sample by two backbones, to clone from.
+
+    The second, mobilenet_025, has random weights, which find equal pictures all the same.
+    """
+    with clone(server, template) as conninfo:
+        second = ("-b", "mobilenet_025", "--weights", random_weights)
+        for backbone in ((), second):
+            assert run("ingest", sample, *backbone, "--database-url", conninfo, "--quiet") == 0
+        yield str(conninfo_to_dict(conninfo)["dbname"])
+
+
+@pytest.fixture
+def filled_database(server: EmbeddedServer, filled: str) -> Iterator[str]:
+    """The conninfo of a gallery with the sample by two backbones."""
+    with clone(server, filled) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def two_backbones(filled_database: str, capfd: pytest.CaptureFixture[str]) -> Imgsim:
+    """Runs `imgsim ARGUMENTS` in this process, on a gallery with the sample by two backbones."""
+    return calling(filled_database, capfd)
 
 
 @pytest.fixture(scope="session")
