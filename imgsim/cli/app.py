@@ -22,6 +22,7 @@ from imgsim.cli import (
     index,
     ingest,
     media,
+    powerbi,
     search,
 )
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
@@ -83,6 +84,7 @@ app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("compare")(compare.compare_command)
+app.command("powerbi")(powerbi.powerbi_command)
 app.command("frames")(frames.frames_command)
 app.command("forget")(media.forget_command)
 app.command("prune")(media.prune_command)
