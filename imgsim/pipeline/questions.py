@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsim import pixels
+from imgsim.backbones import Embedder
 from imgsim.comparison import Question
 from imgsim.domain import Pixels, Vectors
 from imgsim.errors import BlankPicture, MediaError
@@ -27,7 +28,7 @@ class Embedded:
 
     questions: tuple[Question, ...]
     vectors: tuple[Vectors, ...]  # by network: unit vectors, float32 (n, dim)
-    seconds: tuple[float, ...]  # by network: to resize and embed all questions
+    seconds: tuple[float, ...]  # by network: to resize and embed all questions, once it is warm
     failed: tuple[MediaError, ...]  # the queries that are no questions
 
 
@@ -58,6 +59,7 @@ def embed_queries(
     failed: list[MediaError] = []
     vectors: list[list[Vectors]] = [[] for _ in networks]
     seconds = [0.0] * len(networks)
+    embedders = [_warm(network.embedder(note)) for network in networks]
     for start in range(0, len(queries), _AT_ONCE):
         pictures: list[Pixels] = []
         for query in queries[start : start + _AT_ONCE]:
@@ -68,8 +70,7 @@ def embed_queries(
             else:
                 pictures.append(picture)
                 questions.append(question)
-        for at, network in enumerate(networks):
-            embedder = network.embedder(note)
+        for at, embedder in enumerate(embedders):
             began = time.monotonic()
             squares = [pixels.resize_square(each, embedder.input_size) for each in pictures]
             if squares:
@@ -83,6 +84,13 @@ def embed_queries(
         seconds=tuple(seconds),
         failed=tuple(failed),
     )
+
+
+def _warm(embedder: Embedder) -> Embedder:
+    """Have a network traced, which its first call does, so that no time it is given includes it."""
+    side = embedder.input_size
+    embedder.forward(np.zeros((1, side, side, 3), np.uint8))
+    return embedder
 
 
 def _ask(query: str) -> tuple[Pixels, Question]:

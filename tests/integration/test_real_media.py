@@ -48,6 +48,20 @@ def test_stills_find_the_very_frame_they_were_taken_from(
         assert len(result["hits"]) == 5
 
 
+def test_backbones_are_compared_on_the_stills(imgsim: Imgsim, shared: Path) -> None:
+    videos = shared / "videos"
+    weights = shared / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
+    media = (videos / "testvid_1022ms.mp4", videos / "bikes.mp4")
+    assert imgsim("ingest", *media).code == 0
+    assert imgsim("ingest", *media, "-b", "mobilenet_025", "--weights", weights).code == 0
+    stills = [videos / f"testvid_1022ms_{index:03d}.png" for index in STILLS]
+    told = imgsim("compare", *stills, "--format", "json").json()
+    assert [each["truth_frame_index"] for each in told["queries"]] == sorted(STILLS * 2)
+    assert {each["truth"] for each in told["queries"]} == {str(media[0])}
+    assert all(each["match_found"] and each["first_match"] for each in told["queries"])
+    assert len({each["backbone"] for each in told["queries"]}) == 2
+
+
 def test_every_photo_finds_itself(imgsim: Imgsim, shared: Path) -> None:
     folder = shared / "photos" / "pixabay"
     report = imgsim("ingest", folder, "--format", "json").json()
