@@ -18,6 +18,7 @@ from imgsim.cli import (
     database,
     demo,
     doctor,
+    evaluate,
     frames,
     index,
     ingest,
@@ -84,6 +85,7 @@ app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("compare")(compare.compare_command)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command("powerbi")(powerbi.powerbi_command)
 app.command("frames")(frames.frames_command)
 app.command("forget")(media.forget_command)

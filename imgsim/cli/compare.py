@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from imgsim.cli.exit_codes import ExitCode, of_inputs
-from imgsim.cli.options import Device, DeviceOption, Format, TruthOption, WeightsOption
+from imgsim.cli.options import (
+    AllBackbonesOption,
+    Device,
+    DeviceOption,
+    Format,
+    TruthOption,
+    WeightsOption,
+)
 from imgsim.cli.state import state_of
 from imgsim.pipeline.compare import compare
 from imgsim.pipeline.embedders import Choice
@@ -25,15 +32,7 @@ _RENDER = {
 def compare_command(
     context: typer.Context,
     queries: Annotated[list[str], typer.Argument(help="Pictures to look for.")],
-    backbone: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--backbone",
-            "-b",
-            help="Backbone to ask; may be repeated. [default: all that were ingested]",
-            show_default=False,
-        ),
-    ] = None,
+    backbone: AllBackbonesOption = None,
     k: Annotated[int, typer.Option("-k", help="Hits for each query.")] = DEFAULT_K,
     truth: TruthOption = None,
     weights: WeightsOption = None,

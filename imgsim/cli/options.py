@@ -41,6 +41,15 @@ BackboneOption = Annotated[
         show_default=False,
     ),
 ]
+AllBackbonesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--backbone",
+        "-b",
+        help="Backbone to ask; may be repeated. [default: all that were ingested]",
+        show_default=False,
+    ),
+]
 WeightsOption = Annotated[
     Path | None,
     typer.Option(
