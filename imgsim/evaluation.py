@@ -1,10 +1,16 @@
-"""The values of an evaluation: how well backbones find what is labelled as belonging together."""
+"""The values of an evaluation: how well backbones find what is known to belong together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+ALL = "all"
+"""The part of an evaluation that is all of its queries."""
+
+WHOLE_RANKING = 0
+"""In place of k, for a metric that looks at the whole ranking."""
 
 
 class Metric(StrEnum):
@@ -15,12 +21,14 @@ class Metric(StrEnum):
     MAP = "map"
     ANN_RECALL = "ann_recall"
 
+    @property
+    def label(self) -> str:
+        """The metric's name in imgsim.metrics: `recall_at_k`, `map`."""
+        return self.value if self is Metric.MAP else f"{self.value}_at_k"
 
-ALL = "all"
-"""The part of an evaluation that is all of its queries."""
-
-WHOLE_RANKING = 0
-"""In place of k, for a metric that looks at the whole ranking."""
+    def at(self, k: int) -> str:
+        """The same with its k: `recall_at_10`, `map`."""
+        return self.value if k == WHOLE_RANKING else f"{self.value}_at_{k}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +49,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """What a run of imgsim evaluate measured."""
+    """What a run of imgsim evaluate measured, as it was saved."""
 
     evaluation_id: int
     kind: str  # folders, groups, pairs or copies

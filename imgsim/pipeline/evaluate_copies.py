@@ -1,51 +1,62 @@
 """Evaluate backbones on edited copies of the gallery's own frames.
 
 Frames drawn by a seed are decoded at full size, edited in every way of imgsim.copies, and looked
-for among all frames. The one relevant item is the frame itself.
+for among all frames. What a copy should find is its original. Frames of the gallery that look the
+same as the original count as the original, since nothing can tell them apart: those whose stored
+embeddings lie within SAME of the original's, by every backbone that is measured.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from imgsim import pixels
 from imgsim.backbones import Embedder
-from imgsim.copies import COPIES, make_copy
-from imgsim.domain import FrameRef, Pixels, Vectors
-from imgsim.errors import EmptyGallery, InvalidArgument, MediaError
+from imgsim.copies import COPIES, LONGEST_SIDE, make_copy
+from imgsim.domain import Pixels, Vectors
+from imgsim.errors import GalleryError, InvalidArgument, MediaError
 from imgsim.evaluation import ALL, Evaluation, Measurement
 from imgsim.pipeline.embedders import Choice, open_networks
-from imgsim.pipeline.evaluate import DEFAULT_KS, chosen_backbones
-from imgsim.pipeline.measuring import Summary
-from imgsim.pipeline.progress import Progress
+from imgsim.pipeline.measuring import Measures, chosen_backbones, tell_of_indexes
+from imgsim.pipeline.progress import Progress, Silent
+from imgsim.pipeline.ranks import Ints, Items, Queries, distances, ranks_of_relevant
 from imgsim.sources import read_frame
 from imgsim.store import evaluations, matrix, registry, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
-from imgsim.vectors import l2_normalize
 
-_MARGIN = 1e-5
-"""A frame that is nearer by no more than the rounding of stored vectors is as near: the frames of a
-scene that stands still look the same, and no backbone can tell them apart."""
+SAME = 1e-6
+"""Cosine distance. Equal pictures are stored up to some 2e-7 apart, by the rounding of halfvec."""
+
+_AT_ONCE = 32  # pictures that are embedded together
 
 
-@dataclass(kw_only=True)
-class Questions:
-    """Copies, and what each backbone makes of them."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopiesReport:
+    """The evaluation, and the frames whose file could not be read any more."""
+
+    evaluation: Evaluation
+    originals: int  # that were copied
+    failed: tuple[MediaError, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Copies:
+    """Copies, as each backbone sees them."""
 
     parts: list[str] = field(default_factory=list)  # the kind of each copy
-    frames: list[int] = field(default_factory=list)  # the frame that each copy shows
-    vectors: dict[int, list[Vectors]] = field(default_factory=lambda: defaultdict(list))
+    originals: list[int] = field(default_factory=list)  # the frame_id of each copy's original
+    vectors: dict[int, list[Vectors]]  # by backbone_id
     blank: int = 0  # copies with nothing on them, which are not asked
-    lost: int = 0  # frames whose file cannot be read any more
+    failed: list[MediaError] = field(default_factory=list)
 
 
 def evaluate_copies(
@@ -53,148 +64,203 @@ def evaluate_copies(
     count: int,
     *,
     choice: Choice,
-    ks: Sequence[int] = DEFAULT_KS,
-    seed: int = 0,
-    progress: Progress,
-) -> Evaluation:
-    """Measure how well backbones find a frame by edited copies of it, among all frames.
+    measures: Measures | None = None,
+    progress: Progress | None = None,
+) -> CopiesReport:
+    """Measure how well backbones find a frame by edited copies of it, and save the numbers.
 
     Args:
         session: the database.
-        count: how many frames are drawn.
+        count: how many frames are drawn, of those that all backbones have embedded.
         choice: which backbones; without names, all that have embedded something.
-        ks: how many hits count.
-        seed: of the draw, the copies and the bootstrap.
-        progress: is told how far the frames are copied and embedded.
-
-    Returns:
-        The evaluation, as it was saved: for each kind of copy, and for all of them.
+        measures: what to measure; its seed draws the frames and what edits leave to chance.
+        progress: is told how it goes.
 
     Raises:
         InvalidArgument: count is less than 1.
-        EmptyGallery, BackboneNotIngested, BackboneError, DatabaseError
+        EmptyGallery, BackboneNotIngested, GalleryError: there is nothing to measure.
+        BackboneError, DatabaseError
     """
     if count < 1:
-        raise InvalidArgument(f"--copies takes the number of frames to copy, 1 or more: {count}.")
+        raise InvalidArgument(f"--copies takes a number of frames, 1 or more, not {count}.")
     started_at, began = datetime.now(UTC), time.monotonic()
-    names = [row.name for row in chosen_backbones(session, choice.names)]
-    networks = open_networks(session, Choice(names=names, device=choice.device))
-    rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
-    drawn = evaluations.sample_frames(session, rows, count, seed)
-    frames = search.frame_refs(session, drawn)
-    asked = [frames[frame_id] for frame_id in drawn if frame_id in frames]
-    embedders = {
-        row.backbone_id: network.embedder(progress.note)
-        for row, network in zip(rows, networks, strict=True)
-    }
-    questions = _ask(asked, embedders, seed, progress)
-    if not questions.frames:
-        raise EmptyGallery(
-            f"None of the {len(asked)} frames that were drawn can be copied: their files are gone "
-            "or cannot be read. `imgsim media list` shows what the gallery holds."
-        )
+    measures, progress = measures or Measures(), progress or Silent()
+    embedders = _embedders(session, choice, progress)
+    rows = list(embedders)
+    items = Items.single(evaluations.common_frames(session, rows)[0])
+    drawn = evaluations.sample_frames(session, rows, count, measures.seed)
+    if len(drawn) < count:
+        progress.note(f"There are {len(drawn):,} frames to draw from, and all of them are taken.")
+    copies = _make_copies(session, drawn, embedders, measures.seed, progress)
+    if not copies.originals:
+        raise GalleryError(_nothing_left(copies, drawn))
+    originals = np.unique(copies.originals)
+    same = _same_frames(session, rows, items, originals)
+    _tell(copies, same, progress)
+    tell_of_indexes(session, rows, measures, progress.note)
+    progress.start(len(rows))
+    relevant = [same[each] for each in np.searchsorted(originals, copies.originals)]
     measurements = [
-        each for row in rows for each in _measure(session, row, questions, ks, seed, progress)
+        each
+        for row in rows
+        for each in _measure(session, row, items, copies, relevant, measures, progress)
     ]
-    return evaluations.save(
+    evaluation = evaluations.save(
         session,
-        Evaluation(
-            evaluation_id=0,
-            kind="copies",
-            source=f"{len(COPIES)} edited copies each of {len(set(questions.frames))} frames",
-            seed=seed,
-            started_at=started_at,
-            duration_s=time.monotonic() - began,
-            measurements=tuple(measurements),
-        ),
+        kind="copies",
+        source=_source(len(originals)),
+        seed=measures.seed,
+        started_at=started_at,
+        duration_s=time.monotonic() - began,
+        measurements=measurements,
+    )
+    return CopiesReport(
+        evaluation=evaluation, originals=len(originals), failed=tuple(copies.failed)
     )
 
 
-def _ask(
-    frames: Sequence[FrameRef], embedders: Mapping[int, Embedder], seed: int, progress: Progress
-) -> Questions:
-    """Decode, copy and embed, a frame at a time."""
-    questions = Questions()
+def _embedders(session: Session, choice: Choice, progress: Progress) -> dict[BackboneRow, Embedder]:
+    # Asked before weights are fetched and networks built, which takes its time.
+    names = [row.name for row in chosen_backbones(session, choice.names, "PATH...")]
+    networks = open_networks(session, Choice(names=names, device=choice.device))
+    rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
+    built = [network.embedder(progress.note) for network in networks]
+    return dict(zip(rows, built, strict=True))
+
+
+def _make_copies(
+    session: Session,
+    drawn: Mapping[int, str],
+    embedders: Mapping[BackboneRow, Embedder],
+    seed: int,
+    progress: Progress,
+) -> _Copies:
+    """Decode, edit and embed, a frame at a time."""
+    copies = _Copies(vectors={row.backbone_id: [] for row in embedders})
+    sides = {embedder.input_size for embedder in embedders.values()}
+    held: dict[int, list[Pixels]] = {side: [] for side in sides}
+    frames = search.frame_refs(session, drawn)
     progress.start(len(frames))
-    for number, frame in enumerate(frames):
+    for frame_id in filter(frames.__contains__, drawn):
+        frame = frames[frame_id]
         path = Path(frame.path)
-        progress.at(path, 0, number)
+        progress.at(path, 0, len(copies.parts))
         try:
             picture = read_frame(path, frame.frame_index, frame.pts)
         except MediaError as error:
-            progress.note(str(error))
-            questions.lost += 1
+            copies.failed.append(error)
         else:
-            _embed(_copies(picture, seed + number, frame.frame_id, questions), embedders, questions)
+            # By what the frame is: each leans and is cut in its own way, in every database alike.
+            own_seed = zlib.crc32(f"{seed}/{drawn[frame_id]}".encode())
+            for name, copy in _copies_of(picture, own_seed, copies):
+                copies.parts.append(name)
+                copies.originals.append(frame_id)
+                for side in sides:
+                    held[side].append(pixels.resize_square(copy, side))
+        _embed(copies, embedders, held, at_least=_AT_ONCE)
         progress.done(path)
-    if questions.blank:
-        progress.note(f"{questions.blank} copies left out: nearly one colour")
-    return questions
+    _embed(copies, embedders, held, at_least=1)
+    return copies
 
 
-def _copies(picture: Pixels, seed: int, frame_id: int, questions: Questions) -> list[Pixels]:
-    """The copies of one frame that have something on them; notes what they are."""
-    made: list[Pixels] = []
+def _copies_of(picture: Pixels, seed: int, copies: _Copies) -> Iterator[tuple[str, Pixels]]:
+    """Each copy that has something on it, with its kind."""
+    picture = pixels.thumbnail(picture, LONGEST_SIDE)
     for name in COPIES:
         copy = make_copy(name, picture, seed)
         if pixels.is_blank(pixels.thumbnail(copy)):
-            questions.blank += 1
+            copies.blank += 1
         else:
-            made.append(copy)
-            questions.parts.append(name)
-            questions.frames.append(frame_id)
-    return made
+            yield name, copy
 
 
 def _embed(
-    copies: Sequence[Pixels], embedders: Mapping[int, Embedder], questions: Questions
+    copies: _Copies,
+    embedders: Mapping[BackboneRow, Embedder],
+    held: dict[int, list[Pixels]],
+    *,
+    at_least: int,
 ) -> None:
-    for key, embedder in embedders.items():
-        squares = [pixels.resize_square(copy, embedder.input_size) for copy in copies]
-        if squares:
-            questions.vectors[key].append(embedder.embed(np.stack(squares)))
+    """Embed the squares that are held and let them go, if there are so many."""
+    if all(len(squares) < at_least for squares in held.values()):
+        return
+    for row, embedder in embedders.items():
+        squares = np.stack(held[embedder.input_size])
+        copies.vectors[row.backbone_id].append(embedder.embed(squares))
+    for squares_held in held.values():
+        squares_held.clear()
+
+
+def _same_frames(
+    session: Session, rows: Sequence[BackboneRow], items: Items, originals: Ints
+) -> list[Ints]:
+    """For each original the places of the frames that look the same, its own too."""
+    own = np.searchsorted(items.frame_ids, originals, sorter=(order := np.argsort(items.frame_ids)))
+    places = order[own]
+    same: list[set[int]] = []
+    for row in rows:
+        asked = Queries(
+            vectors=evaluations.vectors_of(session, row, originals),
+            owners=np.arange(len(originals)),
+            relevant=list(places[:, np.newaxis]),
+            unranked=[],
+        )
+        found: list[set[int]] = [{place} for place in places.tolist()]
+        for first, far in distances(asked, items, partial(matrix.blocks, session, row)):
+            for query, item in np.argwhere(far < SAME).tolist():
+                found[query].add(first + item)
+        same = [a & b for a, b in zip(same, found, strict=True)] if same else found
+    return [np.array(sorted(each), np.int64) for each in same]
 
 
 def _measure(
     session: Session,
     row: BackboneRow,
-    questions: Questions,
-    ks: Sequence[int],
-    seed: int,
+    items: Items,
+    copies: _Copies,
+    relevant: Sequence[Ints],
+    measures: Measures,
     progress: Progress,
 ) -> Iterator[Measurement]:
-    vectors = np.concatenate(questions.vectors[row.backbone_id])
-    ranks, gallery_rows = _ranks(session, row, vectors, np.array(questions.frames, np.int64))
-    summary = Summary(row, gallery_rows, seed)
-    yield from summary.of_ranks(ks, ranks, ALL)
-    parts = np.array(questions.parts)
-    for name in dict.fromkeys(questions.parts):
-        yield from summary.of_ranks(ks, ranks[parts == name], name)
-    yield from summary.of_index(session, ks, vectors, progress.note)
+    shown = Path(row.slug)  # the bar shows the last part of a path
+    queries = Queries(
+        vectors=np.concatenate(copies.vectors[row.backbone_id]),
+        owners=np.arange(len(relevant)),
+        relevant=relevant,
+        unranked=[np.empty(0, np.int64)] * len(relevant),
+    )
+    ranks = ranks_of_relevant(
+        queries, items, partial(matrix.blocks, session, row), partial(progress.at, shown)
+    )
+    best = [each[:1] for each in ranks]  # any of those that look the same will do
+    for part in (ALL, *COPIES):
+        own = [rank for rank, name in zip(best, copies.parts, strict=True) if part in (ALL, name)]
+        if own:
+            owners = copies.originals if part == ALL else None
+            yield from measures.of_ranks(row, own, len(items), part, owners)
+    yield from measures.of_index(session, row, queries.vectors)
+    progress.done(shown)
 
 
-def _ranks(
-    session: Session, row: BackboneRow, vectors: Vectors, frames: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], int]:
-    """The rank of its frame for each copy, from 1; and how many frames there are.
+def _source(originals: int) -> str:
+    frames = "frame" if originals == 1 else "frames"
+    return f"{originals:,} {frames} of the gallery, edited in {len(COPIES)} ways"
 
-    Counted rather than sorted, in two readings of the embeddings, so that a gallery of any size
-    takes the memory of a block.
 
-    Args:
-        session: the database.
-        row: whose embeddings are compared.
-        vectors: unit vectors of the copies, float32 (n, dim).
-        frames: the frame that each shows, int64 (n,).
-    """
-    wanted = np.unique(frames)
-    own = np.zeros((len(wanted), row.dim), np.float32)
-    for frame_ids, found in matrix.blocks(session, row, wanted):
-        own[np.searchsorted(wanted, frame_ids)] = l2_normalize(found.astype(np.float32))
-    similarity = np.einsum("nd,nd->n", vectors, own[np.searchsorted(wanted, frames)])
-    nearer, rows = np.zeros(len(vectors), np.int64), 0
-    for _, found in matrix.blocks(session, row):
-        block = l2_normalize(found.astype(np.float32))
-        nearer += (vectors @ block.T > similarity[:, None] + _MARGIN).sum(axis=1)
-        rows += len(block)
-    return nearer.astype(np.float64) + 1, rows
+def _tell(copies: _Copies, same: Sequence[Ints], progress: Progress) -> None:
+    if copies.blank:
+        progress.note(f"{copies.blank:,} copies not asked: nearly one colour.")
+    if alike := sum(1 for each in same if len(each) > 1):
+        progress.note(
+            f"{alike:,} of {len(same):,} frames look the same as others of the gallery (cosine "
+            f"distance under {SAME:g}): to find one of those counts as well."
+        )
+
+
+def _nothing_left(copies: _Copies, drawn: Mapping[int, str]) -> str:
+    reasons = "".join(f"\n  {error}" for error in copies.failed[:3])
+    return (
+        f"No copy could be made of any of the {len(drawn):,} frames that were drawn: files are "
+        f"gone, or copies are nearly one colour. `imgsim media list` shows what the gallery "
+        f"holds, `imgsim prune` forgets what is gone.{reasons}"
+    )

@@ -1,50 +1,58 @@
-"""An evaluation as a table for people: a line for each measure, a column for each backbone."""
+"""An evaluation as tables for people: a line for each measure, a column for each backbone."""
 
 from __future__ import annotations
 
-from imgsim.evaluation import ALL, WHOLE_RANKING, Evaluation, Measurement, Metric
-from imgsim.reports.columns import align
+from collections.abc import Iterable, Sequence
+
+from imgsim.evaluation import ALL, Evaluation, Measurement, Metric
+from imgsim.reports.columns import align, printable
+from imgsim.reports.readable import readable
 
 
 def render(evaluation: Evaluation) -> str:
-    """Means and 95 % intervals. Of each kind of copy, the hit rate at the least k.
+    """All measures over all queries; where there are kinds of copies, the first hit rate of each.
 
-    Copies have one relevant frame each, so that recall is the hit rate and is left out.
+    Each number is a mean over queries, with its 95 % interval.
     """
-    found = {(m.part, m.metric, m.k, m.backbone): m for m in evaluation.measurements}
-    backbones = list(dict.fromkeys(m.backbone for m in evaluation.measurements))
-    least = min((m.k for m in evaluation.measurements if m.metric is Metric.HIT_RATE), default=1)
-    lines = [
-        key
-        for key in dict.fromkeys((m.part, m.metric, m.k) for m in evaluation.measurements)
-        if (key[0] == ALL or key[1:] == (Metric.HIT_RATE, least))
-        and not (evaluation.kind == "copies" and key[1] is Metric.RECALL)
+    whole = [each for each in evaluation.measurements if each.part == ALL]
+    tables = [_table("measure", whole, [each.metric.at(each.k) for each in whole])]
+    least = min(each.k for each in whole if each.metric is Metric.HIT_RATE)
+    parts = [
+        each
+        for each in evaluation.measurements
+        if each.part != ALL and each.metric is Metric.HIT_RATE and each.k == least
     ]
-    head = ("part", "measure", *backbones)
+    if parts:
+        head = Metric.HIT_RATE.at(least)
+        tables.append(_table(head, parts, [each.part for each in parts]))
+    return "\n\n".join([*tables, _footer(evaluation, whole)])
+
+
+def _table(head: str, measured: Sequence[Measurement], names: Sequence[str]) -> str:
+    """A line for each name, a column for each backbone."""
+    backbones = list(dict.fromkeys(each.backbone for each in measured))
+    cells = {
+        (name, each.backbone): f"{each.value:.3f} ({each.low:.3f}-{each.high:.3f})"
+        for name, each in zip(names, measured, strict=True)
+    }
     rows = [
-        (line[0], measure(line[1], line[2]), *(_cell(found.get((*line, b))) for b in backbones))
-        for line in lines
+        (name, *(cells.get((name, backbone), "-") for backbone in backbones))
+        for name in dict.fromkeys(names)
     ]
-    asked = {m.queries for m in evaluation.measurements if m.part == ALL and m.metric is Metric.MAP}
-    ranked = {m.gallery_rows for m in evaluation.measurements}
-    footer = (
-        f"{evaluation.kind}: {evaluation.source}; {_counts(asked)} queries among "
-        f"{_counts(ranked)} frames, seed {evaluation.seed}; saved as evaluation "
-        f"{evaluation.evaluation_id}"
+    return "\n".join(align((head, *backbones), rows, frozenset()))
+
+
+def _footer(evaluation: Evaluation, whole: Sequence[Measurement]) -> str:
+    # The index is asked about all that a backbone has embedded.
+    ranked = [each for each in whole if each.metric is not Metric.ANN_RECALL]
+    return (
+        f"{evaluation.kind}: {printable(readable(evaluation.source))}\n"
+        f"{_counted(each.queries for each in ranked)} queries, "
+        f"{_counted(each.gallery_rows for each in ranked)} frames ranked; means over the queries "
+        f"and their 95 % intervals (bootstrap, seed {evaluation.seed})\n"
+        f"saved as evaluation {evaluation.evaluation_id}: SQL and Power BI find it in schema bi"
     )
-    return "\n".join([*align(head, rows, frozenset()), "", footer])
 
 
-def measure(metric: Metric, k: int) -> str:
-    """How a measure is called: recall@10, map."""
-    return metric.value if k == WHOLE_RANKING else f"{metric.value}@{k}"
-
-
-def _cell(measured: Measurement | None) -> str:
-    if measured is None:
-        return "-"
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
-
-
-def _counts(numbers: set[int]) -> str:
-    return " or ".join(f"{number:,}" for number in sorted(numbers))
+def _counted(counts: Iterable[int]) -> str:
+    return " or ".join(f"{count:,}" for count in sorted(set(counts)))

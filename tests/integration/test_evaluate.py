@@ -7,6 +7,7 @@ import io
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ import numpy as np
 import psycopg
 import pytest
 
-from imgsim import metrics
-from imgsim.copies import COPIES
-from imgsim.domain import Vectors
+from imgsim import metrics, pixels
+from imgsim.copies import COPIES, make_copy
+from imgsim.domain import Pixels, Vectors
+from imgsim.pipeline import evaluate_copies
+from imgsim.pipeline.embedders import Choice, open_networks
 from imgsim.sampling import Sampling
-from imgsim.sources import open_media
+from imgsim.sources import open_media, read_frame
+from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
-from imgsim.vectors import l2_normalize
+from imgsim.vectors import cosine_distances, l2_normalize
 from tests.databases import clone
 from tests.integration.command import Imgsim, calling, run
 
@@ -92,7 +96,7 @@ def test_folders_are_measured_as_numpy_measures_them(
 ) -> None:
     ran = evaluate(pictures, "-k", 2, "-k", 3, "--format", "json")
     assert ran.code == 0, ran.err
-    assert "1 file left out: directly in" in ran.err
+    assert "1 file left out: directly in" in ran.err  # and not ranked, see gallery_rows below
     told = ran.json()
     paths = sorted(pictures.glob("?/*.jpg"))
     vectors = _vectors(labelled, backbone, paths)
@@ -106,8 +110,8 @@ def test_folders_are_measured_as_numpy_measures_them(
         recalls.append(metrics.recall_at_k(wanted, ranking, 3))
         rates.append(metrics.hit_rate_at_k(wanted, ranking, 2))
         precisions.append(metrics.average_precision(wanted, ranking))
-    assert _value(told, backbone, "recall", 3) == pytest.approx(np.mean(recalls))
-    assert _value(told, backbone, "hit_rate", 2) == pytest.approx(np.mean(rates))
+    assert _value(told, backbone, "recall_at_k", 3) == pytest.approx(np.mean(recalls))
+    assert _value(told, backbone, "hit_rate_at_k", 2) == pytest.approx(np.mean(rates))
     assert _value(told, backbone, "map", 0) == pytest.approx(np.mean(precisions))
     for each in told["measurements"]:
         assert each["low"] <= each["value"] <= each["high"]
@@ -129,7 +133,10 @@ def test_the_tables_have_what_is_printed(evaluate: Imgsim, labelled: str, pictur
         ).fetchone()
     names = ("backbone", "part", "metric", "k", "value", "low", "high", "queries", "gallery_rows")
     assert sorted(rows) == sorted(
-        tuple(each[name] for name in names) for each in told["measurements"]
+        tuple(
+            each[name].removesuffix("_at_k") if name == "metric" else each[name] for name in names
+        )
+        for each in told["measurements"]
     )
     assert run_ == ("folders", str(pictures), 0)
 
@@ -139,7 +146,7 @@ def test_distractors_are_all_other_frames(evaluate: Imgsim, pictures: Path) -> N
     among_all = evaluate(pictures, "--distractors", "--format", "json").json()
     assert {each["gallery_rows"] for each in among_all["measurements"]} == {12 + 132}
     for backbone in ("efficientnet_lite0", "mobilenet_025"):
-        few, many = (_value(told, backbone, "recall", 5) for told in (among_few, among_all))
+        few, many = (_value(told, backbone, "recall_at_k", 5) for told in (among_few, among_all))
         assert many <= few
 
 
@@ -149,7 +156,7 @@ def test_a_video_is_one_item(
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(f"query\tvideo\n{pictures / 'a' / '011.jpg'}\t{sample}\n")
     told = evaluate("--pairs", pairs, "--distractors", "--format", "json").json()
-    assert _value(told, "efficientnet_lite0", "recall", 1) == 1
+    assert _value(told, "efficientnet_lite0", "recall_at_k", 1) == 1
     assert _value(told, "efficientnet_lite0", "map", 0) == 1
     assert {each["queries"] for each in told["measurements"]} == {1}
 
@@ -159,18 +166,81 @@ def test_what_is_not_ingested_is_left_out_and_named(
 ) -> None:
     groups = tmp_path / "groups.tsv"
     inside = [*sorted(pictures.glob("a/*.jpg"))[:2], *sorted(pictures.glob("b/*.jpg"))[:1]]
-    lines = [f"{path}\t{path.parent.name}" for path in inside] + [f"{tmp_path}/none.jpg\tb"]
+    lines = [f"{path}\t{path.parent.name}" for path in inside] + [f"{tmp_path}/no ne.jpg\tb"]
     groups.write_text("\n".join(lines))
     ran = evaluate("--groups", groups, "--format", "json")
     assert ran.code == 0
-    assert "1 labelled files left out" in ran.err
-    assert "none.jpg" in ran.err
-    assert "imgsim ingest PATH... -b efficientnet_lite0 -b mobilenet_025" in ran.err
+    assert (
+        f"1 labelled file ({tmp_path}/no ne.jpg) left out: not in the gallery (no such "
+        f"file: 1). To include: imgsim ingest '{tmp_path}/no ne.jpg' -b efficientnet_lite0 "
+        "-b mobilenet_025" in ran.err
+    )
+    assert f"1 labelled file ({inside[2]}) not asked: no other content" in ran.err
     assert {each["queries"] for each in ran.json()["measurements"]} == {2}
-    groups.write_text(f"{tmp_path}/x.jpg\ta\n{tmp_path}/y.jpg\ta\n")
-    nothing = evaluate("--groups", groups)
+    groups.write_text("".join(f"{tmp_path}/{n}/{n}.jpg\ta\n" for n in range(5)))
+    nothing = evaluate("--groups", groups, "--quiet")
     assert (nothing.code, nothing.out) == (1, "")
-    assert "None of the 2 labelled files is in the gallery" in nothing.err
+    assert "Nothing can be asked: of 5 labelled files" in nothing.err
+    assert f"{tmp_path}/2/2.jpg and 2 more) left out" in nothing.err
+    assert f"imgsim ingest {tmp_path} -b" in nothing.err
+
+
+def test_backbones_are_measured_on_what_all_of_them_embedded(
+    two_backbones: Imgsim, pictures: Path, picture: Path, tmp_path: Path
+) -> None:
+    """Also among distractors: a frame that one backbone lacks would be a hit less for the other."""
+    blank = tmp_path / "blank.png"
+    blank.write_bytes(cv2.imencode(".png", np.full((90, 90, 3), 7, np.uint8))[1].tobytes())
+    labelled = sorted(pictures.glob("a/*.jpg"))
+    only = ("-b", "efficientnet_lite0", "--quiet")
+    assert two_backbones("ingest", *labelled[:2], blank, "-b", "mobilenet_025", *only).code == 0
+    assert two_backbones("ingest", labelled[2], picture, *only).code == 0
+    groups = tmp_path / "groups.tsv"
+    groups.write_text("".join(f"{path}\ta\n" for path in (*labelled[:3], blank)))
+    ran = two_backbones("evaluate", "--groups", groups, "--distractors", "--format", "json")
+    assert ran.code == 0, ran.err
+    assert {(m["queries"], m["gallery_rows"]) for m in ran.json()["measurements"]} == {(2, 2 + 132)}
+    assert f"1 labelled file ({blank}) left out: damaged or nearly one colour." in ran.err
+    assert (
+        f"1 labelled file ({labelled[2]}) left out: not embedded by mobilenet_025. To include: "
+        f"imgsim ingest {labelled[2]} -b mobilenet_025\n" in ran.err
+    )
+    alone = two_backbones(
+        "evaluate", "--groups", groups, *only, "--distractors", "--format", "json"
+    )
+    assert {(m["queries"], m["gallery_rows"]) for m in alone.json()["measurements"]} == {
+        (3, 4 + 132)
+    }
+
+
+def test_a_content_at_two_paths_is_one_media(
+    evaluate: Imgsim, labelled: str, pictures: Path, tmp_path: Path
+) -> None:
+    """It never finds itself, and has the groups of both paths."""
+    one, other, third = sorted(pictures.glob("a/*.jpg"))[:3]
+    again = tmp_path / "again.jpg"
+    shutil.copy(one, again)
+    assert run("ingest", again, "--database-url", labelled, "--quiet") == 0
+    groups = tmp_path / "groups.tsv"
+    groups.write_text(f"{one}\tx\n{again}\tx\n{again}\ty\n{other}\ty\n{third}\ty\n")
+    ran = evaluate("--groups", groups, "-b", "efficientnet_lite0", "--format", "json")
+    told = ran.json()
+    assert {(each["queries"], each["gallery_rows"]) for each in told["measurements"]} == {(3, 3)}
+    assert _value(told, "efficientnet_lite0", "map", 0) == 1  # each finds both others
+    groups.write_text(f"{one}\tx\n{again}\tx\n")
+    nothing = evaluate("--groups", groups)
+    assert nothing.code == 1
+    assert "no two that belong together" in nothing.err
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_by_the_exit_code(
+    evaluate: Imgsim, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = evaluate(pictures, tmp_path / "empty", "-b", "mobilenet_025")
+    assert ran.code == 4
+    assert "the folder holds no image or video" in ran.err
+    assert "12 queries" in ran.out
 
 
 def test_copies_are_found_and_repeat_by_seed(evaluate: Imgsim) -> None:
@@ -180,24 +250,92 @@ def test_copies_are_found_and_repeat_by_seed(evaluate: Imgsim) -> None:
     assert parts == {"all", *COPIES}
     counts = {each["part"]: each["queries"] for each in told["measurements"]}
     assert counts["all"] == sum(counts[name] for name in COPIES) == 3 * len(COPIES)
-    assert _value(told, "efficientnet_lite0", "hit_rate", 10, "texted") == 1
-    values = [_value(told, "efficientnet_lite0", "hit_rate", 1, name) for name in COPIES]
-    assert _value(told, "efficientnet_lite0", "hit_rate", 1) == pytest.approx(np.mean(values))
+    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 10, "texted") == 1
+    values = [_value(told, "efficientnet_lite0", "hit_rate_at_k", 1, name) for name in COPIES]
+    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 1) == pytest.approx(np.mean(values))
     again = evaluate(*options).json()
     assert again["measurements"] == told["measurements"]
     other = evaluate(*options[:3], 6, *options[4:]).json()
     assert other["measurements"] != told["measurements"]
 
 
+def test_copies_are_ranked_as_numpy_ranks_them(
+    evaluate: Imgsim, labelled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two frames, whose copies are made and embedded here as well."""
+    drawn: list[tuple[Path, int, Pixels]] = []
+
+    def remember(path: Path, index: int, pts: int | None) -> Pixels:
+        drawn.append((path, index, read_frame(path, index, pts)))
+        return drawn[-1][2]
+
+    monkeypatch.setattr(evaluate_copies, "read_frame", remember)
+    name = "mobilenet_025"
+    told = evaluate("--copies", 2, "--seed", 9, "-b", name, "--format", "json").json()
+    session = Session(labelled)
+    (network,) = open_networks(session, Choice(names=[name]))
+    session.close()
+    with psycopg.connect(labelled) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT ON (frame_id) p.path, f.frame_index, m.content_id, "
+            "e.embedding::real[] FROM imgsim.embedding_mobilenet_025 e "
+            "JOIN imgsim.frame f USING (frame_id) JOIN imgsim.media m USING (media_id) "
+            "JOIN imgsim.media_path p USING (media_id) ORDER BY frame_id, media_path_id"
+        ).fetchall()
+    gallery = l2_normalize(np.array([row[3] for row in rows], np.float32))
+    places = {(Path(row[0]), row[1]): place for place, row in enumerate(rows)}
+    ranks: dict[str, list[int]] = {kind: [] for kind in COPIES}
+    for path, index, picture in drawn:
+        place = places[path, index]
+        seed = zlib.crc32(f"9/{rows[place][2]}/{index}".encode())
+        same = cosine_distances(gallery[place][np.newaxis], gallery)[0] < evaluate_copies.SAME
+        for kind in COPIES:
+            square = pixels.resize_square(make_copy(kind, picture, seed), 224)
+            vector = network.embedder(lambda _text: None).embed(square[np.newaxis])
+            far = cosine_distances(vector, gallery)[0]
+            ranks[kind].append(1 + int((far[~same] < far[same].min()).sum()))
+    for kind, found in ranks.items():
+        assert _value(told, name, "map", 0, kind) == pytest.approx(np.mean(1 / np.array(found)))
+        first = np.mean([rank == 1 for rank in found])
+        assert _value(told, name, "hit_rate_at_k", 1, kind) == pytest.approx(first)
+
+
+def test_frames_that_look_the_same_count_as_the_original(
+    imgsim: Imgsim, picture: Path, tmp_path: Path
+) -> None:
+    """The same pixels in another file: no backbone can tell which of the two was copied."""
+    shown = cv2.imread(str(picture))
+    assert shown is not None
+    for name, level in (("one.png", 0), ("two.png", 9)):
+        options = [cv2.IMWRITE_PNG_COMPRESSION, level]
+        (tmp_path / name).write_bytes(cv2.imencode(".png", shown, options)[1].tobytes())
+    shutil.copy(picture.with_name("bunny_yawns_cropped.jpg"), tmp_path / "other.jpg")
+    assert imgsim("ingest", tmp_path).code == 0
+    ran = imgsim("evaluate", "--copies", 9, "--format", "json")
+    assert "There are 3 frames to draw from" in ran.err
+    assert "2 of 3 frames look the same as others" in ran.err
+    told = ran.json()
+    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 1, "recompressed") == 1
+    assert told["source"].startswith("3 frames of the gallery, edited in 14 ways")
+    (tmp_path / "other.jpg").unlink()
+    lost = imgsim("evaluate", "--copies", 3, "--format", "json")
+    assert lost.code == 4
+    assert "other.jpg" in lost.err
+    assert {m["queries"] for m in lost.json()["measurements"] if m["part"] == "all"} == {2 * 14}
+
+
 def test_the_index_is_measured_where_there_is_one(
     evaluate: Imgsim, labelled: str, pictures: Path
 ) -> None:
     without = evaluate(pictures, "-b", "mobilenet_025", "--format", "json")
-    assert "mobilenet_025 has no index" in without.err
-    assert not any(each["metric"] == "ann_recall" for each in without.json()["measurements"])
+    assert "No ann_recall_at_k of mobilenet_025: there is no HNSW index" in without.err
+    assert not any(each["metric"] == "ann_recall_at_k" for each in without.json()["measurements"])
     assert run("index", "rebuild", "-b", "mobilenet_025", "--database-url", labelled) == 0
-    told = evaluate(pictures, "-b", "mobilenet_025", "--format", "json").json()
-    assert _value(told, "mobilenet_025", "ann_recall", 10) >= 0.9
+    ran = evaluate(pictures, "-b", "mobilenet_025", "-k", 10, "-k", 1000, "--format", "json")
+    assert "No ann_recall_at_k for k over 999" in ran.err
+    (measured,) = (m for m in ran.json()["measurements"] if m["metric"] == "ann_recall_at_k")
+    assert (measured["k"], measured["queries"], measured["gallery_rows"]) == (10, 12, 12 + 132)
+    assert measured["value"] >= 0.9
 
 
 def test_stored_embeddings_need_no_tensorflow(labelled: str, pictures: Path) -> None:
@@ -212,24 +350,29 @@ def test_stored_embeddings_need_no_tensorflow(labelled: str, pictures: Path) -> 
 
 def test_table_and_csv(evaluate: Imgsim, pictures: Path) -> None:
     table = evaluate(pictures).out.splitlines()
-    assert table[0].split() == ["part", "measure", "efficientnet_lite0", "mobilenet_025"]
-    assert table[1].split()[:2] == ["all", "map"]
-    assert "12 queries among 12 frames" in table[-1]
+    assert table[0].split() == ["measure", "efficientnet_lite0", "mobilenet_025"]
+    names = [f"{metric}_at_{k}" for metric in ("recall", "hit_rate") for k in (1, 5, 10)]
+    assert [line.split()[0] for line in table[1:8]] == [*names, "map"]
+    assert table[-2].startswith("12 queries, 12 frames ranked")
     only = ("-b", "efficientnet_lite0", "--format", "csv")
     lines = list(csv.DictReader(io.StringIO(evaluate(pictures, *only).out)))
     assert len(lines) == 1 + 2 * 3
-    assert {line["metric"] for line in lines} == {"map", "recall", "hit_rate"}
+    assert {line["metric"] for line in lines} == {"map", "recall_at_k", "hit_rate_at_k"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "exactly one"),
-        (("somewhere", "--copies", "3"), "exactly one"),
-        (("--copies", "0"), "1 or more: 0"),
+        ((), "given: none of them."),
+        (("somewhere", "--copies", "3"), "given: FOLDER, --copies."),
+        (("--groups", "a.tsv", "--pairs", "b.tsv"), "given: --groups, --pairs."),
+        (("--copies", "0"), "1 or more, not 0"),
         (("nowhere",), "is no folder"),
         (("--groups", "nowhere.tsv"), "cannot be read"),
-        (("--copies", "1", "-k", "0"), "-k must be 1 or more"),
+        (("--copies", "1", "-k", "0"), "-k must be 1 to 1,000,000, not 0"),
+        (("--copies", "1", "--seed", "-1"), "--seed must be 0 to"),
+        (("--copies", "1", "--seed", 2**63), "--seed must be 0 to"),
+        (("--copies", "1", "-b", "resnet"), "There is no backbone 'resnet'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
