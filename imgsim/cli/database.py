@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
+from imgsim.cli.bi_user import bi_user_command
 from imgsim.cli.exit_codes import ExitCode
 from imgsim.cli.state import State, state_of
 from imgsim.config import DATABASE_URL
 from imgsim.errors import InvalidArgument
-from imgsim.store import migrations
+from imgsim.store import migrations, roles, search_path
 from imgsim.store.backup import read_backup, write_backup
 from imgsim.store.psql import psql_call
 from imgsim.store.server import EmbeddedServer
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="The database: the embedded PostgreSQL, or the one that --database-url names.",
 )
+app.command("bi-user")(bi_user_command)
 
 
 @app.command()
@@ -58,12 +60,19 @@ def url(context: typer.Context) -> ExitCode:
 @app.command()
 def upgrade(context: typer.Context) -> ExitCode:
     """Bring the database's tables to this imgsim's version."""
-    settings = state_of(context).settings
+    state = state_of(context)
     changed = migrations.upgrade(
-        settings.database_url or EmbeddedServer(settings.data_dir).ensure()
+        state.settings.database_url or EmbeddedServer(state.settings.data_dir).ensure()
     )
     what = "brought to" if changed else "is at"
     typer.echo(f"The database {what} revision {migrations.head()}.")
+    with state.session() as session:
+        if roles.renew_rights(session):
+            state.terminal.note("The rights of its BI users were renewed.")
+        if hint := search_path.hint(session):
+            state.terminal.note(
+                f"To call similar() and nearest() without `imgsim.` before them, run once:\n{hint}"
+            )
     return ExitCode.DONE
 
 

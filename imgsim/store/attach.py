@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from imgsim.errors import ServerError
-from imgsim.store import postmaster
+from imgsim.store import engine, postmaster
 from imgsim.store.cluster import HOST, NAME
 from imgsim.store.home import Home, Secret
 
@@ -24,7 +26,7 @@ class Running:
     port: int
     pid: int
     version: str  # "18.4"
-    has_database: bool  # imgsim's own
+    prepared: bool  # imgsim's own database is there, and its search path is set
     secret: Secret
 
     @property
@@ -69,7 +71,8 @@ def ask(home: Home) -> Running | None:
             # The folder as bytes: its name need not be valid UTF-8.
             "SELECT textsend(current_setting('data_directory')), "
             "current_setting('server_version'), "
-            "EXISTS (SELECT FROM pg_database WHERE datname = %s)",
+            "EXISTS (SELECT FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid "
+            "WHERE d.datname = %s AND s.setrole = 0 AND s.setconfig::text LIKE '%%search_path=%%')",
             [NAME],
         ).fetchone()
     if row is None or not _same_folder(Path(os.fsdecode(row[0])), home.cluster):
@@ -78,7 +81,7 @@ def ask(home: Home) -> Running | None:
         port=noted.port,
         pid=noted.pid,
         version=row[1].split()[0],
-        has_database=row[2],
+        prepared=row[2],
         secret=secret,
     )
 
@@ -90,8 +93,11 @@ def _same_folder(one: Path, other: Path) -> bool:
         return False
 
 
-def create_database(running: Running) -> None:
-    """Create imgsim's database.
+def prepare_database(running: Running) -> None:
+    """Create imgsim's database unless it is there, and set it up for people and their programs.
+
+    A plain psql finds tables and functions without naming their schema. Other databases of the
+    server are for the administrator alone: users that are made later can enter imgsim's only.
 
     Raises:
         ServerError: the server refuses.
@@ -100,9 +106,13 @@ def create_database(running: Running) -> None:
         with psycopg.connect(
             url(running.secret, running.port, _ANY_DATABASE), autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {NAME}")
-    except psycopg.errors.DuplicateDatabase:
-        pass
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase):
+                connection.execute(f"CREATE DATABASE {NAME}")
+            connection.execute(f"REVOKE CONNECT ON DATABASE {_ANY_DATABASE}, template1 FROM PUBLIC")
+            path = sql.SQL(", ").join(map(sql.Identifier, engine.SEARCH_PATH))
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET search_path = {}").format(sql.Identifier(NAME), path)
+            )
     except psycopg.Error as error:
         raise ServerError(
             f"The database '{NAME}' could not be created on the embedded server: "

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import func, select, text
 
 from imgsim.errors import DatabaseError, InvalidArgument, OutputError
-from imgsim.store import conninfo, extension, migrations, result_tables, schema
+from imgsim.store import conninfo, extension, migrations, result_tables, roles, schema
 from imgsim.store.binaries import find_binaries
 from imgsim.store.engine import Session
 
@@ -55,13 +55,16 @@ def read_backup(url: str, file: Path) -> None:
             )
         extension.require(connection)
         connection.execute(text(f"DROP SCHEMA {', '.join(_SCHEMAS)} CASCADE"))
-    session.close()
     try:
-        # Owners and rights are those of the server the backup came from.
+        # Owners and rights are those of the server the backup came from; readers of this one are
+        # let in again below.
         options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
         _run("pg_restore", url, [*options, os.fspath(file)])
     finally:
         migrations.upgrade(url)
+    with session.connect() as connection:
+        roles.renew(connection)
+    session.close()
 
 
 def _run(program: str, url: str, options: Sequence[str]) -> None:

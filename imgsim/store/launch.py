@@ -48,8 +48,8 @@ def start(home: Home) -> Running:
         else:
             cluster.initialise()
         running = _launch(home, cluster)
-    if not running.has_database:
-        attach.create_database(running)
+    if not running.prepared:
+        attach.prepare_database(running)
     return running
 
 

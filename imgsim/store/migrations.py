@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from imgsim.errors import DatabaseAhead, DatabaseBehind
-from imgsim.store import encoding, engine, extension, schema
+from imgsim.store import encoding, engine, extension, roles, schema
 from imgsim.store.driver_errors import translated
 
 _PUBLIC = ("public",)
@@ -52,6 +52,8 @@ def current(connection: Connection) -> str | None:
 def upgrade(url: str) -> bool:
     """Bring the database of `url` to `head()`. True when something was done.
 
+    Whoever may read the gallery may read what is new in it too.
+
     Raises:
         PgvectorUnusable, DatabaseAhead, DatabaseUnreachable
     """
@@ -67,6 +69,7 @@ def upgrade(url: str) -> bool:
                 if before == head():
                     return False
                 command.upgrade(config(connection), "head")
+                roles.renew(connection)
             return True
     finally:
         own.dispose()

@@ -58,7 +58,7 @@ class EmbeddedServer:
         """
         with self._explained():
             running = attach.find(self._home)
-            if running is None or not running.has_database:
+            if running is None or not running.prepared:
                 self._home.prepare()
                 with file_lock(self._home.lock, timeout_s=_LOCK_TIMEOUT_S):
                     running = launch.start(self._home)

@@ -1,0 +1,2 @@
+-- pgvector, which imgsim needs.
+CREATE EXTENSION IF NOT EXISTS vector;
