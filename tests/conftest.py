@@ -20,14 +20,34 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`, which rewrites the files in tests/golden instead of comparing."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+    """Add the options of these tests."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden instead of comparing"
+    )
+    parser.addoption(
+        "--every-network",
+        action="store_true",
+        help="compare what all networks embed with Keras, not only the smallest of each kind",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for folders of tests, as each takes gigabytes; single files need no second."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if any(path.is_file() for path in named) else 2
 
 
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be rewritten."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def every_network(request: pytest.FixtureRequest) -> bool:
+    """Whether all networks are to be run where one of a kind shows the same."""
+    return bool(request.config.getoption("--every-network"))
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +76,23 @@ def server_root() -> Iterator[Path]:
     shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def module_server_root() -> Iterator[Path]:
+    """A folder for a data directory that the tests of one file share; removed afterwards."""
+    root = make_server_root()
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    """One embedded PostgreSQL for the whole run."""
+    """One embedded PostgreSQL for the whole run; in each process, where pytest runs in several."""
     root = make_server_root()
     server = EmbeddedServer(root / "data")
-    server.ensure()
+    with psycopg.connect(server.ensure(), autocommit=True) as connection:
+        # Nothing here outlives the run: a clone need not wait for the disk.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield server
     server.stop()
     shutil.rmtree(root, ignore_errors=True)

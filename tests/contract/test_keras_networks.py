@@ -1,7 +1,9 @@
 """Every row of the table against keras.applications, with the graph that Keras itself builds.
 
 Keras is given random weights where it would download its own: what a row embeds must be what one
-computes with `weights="imagenet"` by hand.
+computes with `weights="imagenet"` by hand. That takes gigabytes and minutes for all of them, so
+that it is done for the smallest of each kind, or with `--every-network` for all; the facts of a row
+are compared for every one, on graphs without numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import gc
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,17 @@ from imgsim.vectors import l2_normalize
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 BY_NAME = {network.name: network for network in NETWORKS}
+
+
+def smallest_of_each_kind() -> frozenset[str]:
+    """For each preprocessing and choice of options, the network with the fewest parameters."""
+    smallest: dict[tuple[str, ...], Network] = {}
+    for network in sorted(NETWORKS, key=lambda network: network.parameters):
+        smallest.setdefault((network.module, *sorted(network.options)), network)
+    return frozenset(network.name for network in smallest.values())
+
+
+SMALLEST = smallest_of_each_kind()
 
 Published = Callable[[Network, Path], Any]
 
@@ -59,11 +73,37 @@ def published(keras: Any, monkeypatch: pytest.MonkeyPatch) -> Published:  # noqa
     return build
 
 
-@pytest.fixture(autouse=True)
-def _memory() -> Iterator[None]:
-    """Give the memory of one network back before the next is built."""
-    yield
+@pytest.fixture
+def sizes(keras: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:  # noqa: ANN401
+    """The input sizes for which Keras made the networks that it builds in this test, pixels."""
+    seen: list[int] = []
+    original = keras.src.applications.imagenet_utils.obtain_input_shape
+
+    def obtain(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        seen.append(named["default_size"])
+        return original(*arguments, **named)
+
+    monkeypatch.setattr("keras.src.applications.imagenet_utils.obtain_input_shape", obtain)
+    return seen
+
+
+@pytest.fixture
+def network(request: pytest.FixtureRequest, every_network: bool) -> Iterator[Network]:
+    """A network that is to be run; its memory is given back before the next is built."""
+    if not every_network and request.param not in SMALLEST:
+        pytest.skip("a smaller network of its kind stands for it; --every-network runs them all")
+    yield BY_NAME[request.param]
     gc.collect()
+
+
+@contextmanager
+def without_numbers(keras: Any) -> Iterator[None]:  # noqa: ANN401
+    """Build networks whose weights have shapes only, in a fraction of the time and memory."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keras.Model, "load_weights", lambda *_: None)
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    keras.utils.clear_session(free_memory=False)  # or the next scope would fill them in
 
 
 def picture(side: int) -> PixelBatch:
@@ -103,29 +143,39 @@ def test_the_table_has_every_network_of_the_installed_keras(keras: Any) -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_row_is_what_keras_applications_has(
+def test_a_row_states_what_keras_applications_has(
     name: str,
+    keras: Any,  # noqa: ANN401
+    published: Published,
+    sizes: list[int],
+) -> None:
+    network, backbone = BY_NAME[name], backbones.get(name)
+    with without_numbers(keras):
+        reference = published(network, Path(network.weights_file))
+    assert (reference.output_shape[-1], reference.count_params()) == (
+        backbone.dim,
+        backbone.parameters,
+    )
+    # MobileNetV3 takes any size; the one its weights were trained at is in their name.
+    assert sizes == [backbone.input_size] or f"_{backbone.input_size}_" in network.weights_file
+    own = import_module(getattr(keras.applications, network.constructor).__module__)
+    assert getattr(keras.applications, network.module).preprocess_input is own.preprocess_input
+
+
+@pytest.mark.parametrize("network", BY_NAME, indirect=True)
+def test_a_row_embeds_what_keras_applications_does(
+    network: Network,
     keras: Any,  # noqa: ANN401
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    network, backbone = BY_NAME[name], backbones.get(name)
+    backbone = backbones.get(network.name)
     keras.utils.set_random_seed(1)
     model = backbone.build(None)
     assert model.count_params() == backbone.parameters
     weights = body(keras, model).get_weights()  # as a file, up to 1.4 GB that take minutes in all
     monkeypatch.setattr(keras.Model, "load_weights", lambda made, _path: made.set_weights(weights))
-    own_sizes = []
-    original = keras.src.applications.imagenet_utils.obtain_input_shape
-
-    def obtain(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
-        own_sizes.append(named["default_size"])
-        return original(*arguments, **named)
-
-    monkeypatch.setattr("keras.src.applications.imagenet_utils.obtain_input_shape", obtain)
     reference = published(network, Path(network.weights_file))
-    # MobileNetV3 takes any size; the one its weights were trained at is in their name.
-    assert own_sizes == [backbone.input_size] or f"_{backbone.input_size}_" in network.weights_file
     pixels = picture(backbone.input_size)
     vectors = l2_normalize(np.asarray(model(pixels, training=False)))
     assert vectors.shape == (1, backbone.dim)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
-import keras
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from imgsim.backbones import PinnedBackbone, runtime
 from imgsim.pipeline.demo import PICTURE, VIDEO
 from imgsim.store.server import EmbeddedServer
 from tests.databases import clone
 from tests.integration.command import Imgsim, calling, cropped, run
+
+_built_once = functools.cache(PinnedBackbone.load)
+
+
+@pytest.fixture(autouse=True)
+def _networks_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal weights give the network that an earlier test built; building takes half a second."""
+    monkeypatch.setattr(PinnedBackbone, "load", _built_once)
 
 
 @pytest.fixture
@@ -64,6 +74,8 @@ def picture() -> Path:
 @pytest.fixture(scope="session")
 def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file that fits mobilenet_025, for a second backbone without a download."""
+    runtime.start("auto")
+    keras = import_module("keras")
     keras.utils.set_random_seed(1)
     network = keras.applications.MobileNet(
         alpha=0.25, include_top=False, weights=None, input_shape=(224, 224, 3)

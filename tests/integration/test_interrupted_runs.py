@@ -14,23 +14,39 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from imgsim.store import migrations
 from imgsim.store.server import EmbeddedServer
-from tests.integration.command import heed_signals
+from tests.integration.command import Imgsim, calling, heed_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /proc of POSIX")
 
 Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.fixture
-def server(server_root: Path) -> Iterator[EmbeddedServer]:
-    """A server that a test may stop, with an empty gallery."""
-    made = EmbeddedServer(server_root / "data")
-    migrations.upgrade(made.ensure())
+@pytest.fixture(scope="module")
+def stoppable(module_server_root: Path) -> Iterator[EmbeddedServer]:
+    """A server that tests may stop."""
+    made = EmbeddedServer(module_server_root / "data")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def server(stoppable: EmbeddedServer) -> EmbeddedServer:
+    """A server that a test may stop, with an empty gallery."""
+    elsewhere = make_conninfo(stoppable.ensure(), dbname="postgres")
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+        connection.execute("DROP DATABASE imgsim WITH (FORCE)")
+    migrations.upgrade(stoppable.ensure())
+    return stoppable
+
+
+@pytest.fixture
+def imgsim(server: EmbeddedServer, capfd: pytest.CaptureFixture[str]) -> Imgsim:
+    """Runs `imgsim ARGUMENTS` in this process, on the same gallery."""
+    return calling(server.url(), capfd)
 
 
 @pytest.fixture
@@ -109,7 +125,7 @@ def decoder_of(process: subprocess.Popen[str]) -> int:
 
 
 def test_kills_at_random_moments_change_nothing(
-    server: EmbeddedServer, start: Start, folder: Path
+    server: EmbeddedServer, start: Start, imgsim: Imgsim, folder: Path
 ) -> None:
     moments = random.Random(5)
     kills = 0
@@ -120,12 +136,12 @@ def test_kills_at_random_moments_change_nothing(
         process.kill()
         process.communicate()
     assert kills
-    said = start("ingest", folder).communicate(timeout=120)[0]
+    said = imgsim("ingest", folder).out
     assert "7 ingested" in said or "unchanged" in said
     interrupted = contents(server)
     assert len(interrupted) == 7
-    assert start("forget", folder).wait(timeout=60) == 0
-    start("ingest", folder).communicate(timeout=120)
+    assert imgsim("forget", folder).code == 0
+    assert imgsim("ingest", folder).code == 0
     assert interrupted == contents(server)
     assert {(row[1], row[4] == row[5] == row[6]) for row in interrupted} == {("complete", True)}
 
@@ -161,20 +177,19 @@ def test_a_database_that_stays_away_ends_the_run(
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the decoder in /proc")
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_decoder_that_dies_or_stalls_costs_one_file(
-    start: Start, folder: Path, stop: signal.Signals
+    start: Start, imgsim: Imgsim, folder: Path, stop: signal.Signals
 ) -> None:
-    process = start("ingest", folder, "--time-limit", "8")
+    process = start("ingest", folder, "--every", "6", "--time-limit", "8")
     os.kill(decoder_of(process), stop)
     said = process.communicate(timeout=120)[0]
     assert process.returncode == 4, said
     assert "6 ingested, 1 failed" in said
     assert ("crashed" if stop is signal.SIGKILL else "standstill") in said
-    again = start("ingest", folder).communicate(timeout=120)[0]
-    assert "1 ingested, 6 unchanged" in again
+    assert "1 ingested, 6 unchanged" in imgsim("ingest", folder, "--every", "6").out
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_stored(
-    server: EmbeddedServer, start: Start, folder: Path
+    server: EmbeddedServer, start: Start, imgsim: Imgsim, folder: Path
 ) -> None:
     clip = folder / "clip.mp4"
     process = start("ingest", clip)
@@ -184,8 +199,8 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 1, said
     assert "changed while it was being read; ingest it again" in said
-    assert start("media", "list", clip).wait(timeout=60) == 1
-    assert "1 ingested" in start("ingest", clip).communicate(timeout=60)[0]
+    assert imgsim("media", "list", clip).code == 1
+    assert "1 ingested" in imgsim("ingest", clip).out
     assert [row[4] for row in contents(server)] == [132]
 
 

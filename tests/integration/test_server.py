@@ -26,6 +26,15 @@ def server(server_root: Path) -> Iterator[EmbeddedServer]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def running(module_server_root: Path) -> Iterator[EmbeddedServer]:
+    """A server that runs, for tests that leave it as it is."""
+    made = EmbeddedServer(module_server_root / "data")
+    made.ensure()
+    yield made
+    made.stop()
+
+
 def show(url: str, setting: str) -> str:
     """A setting as a client of `url` sees it."""
     with psycopg.connect(url) as connection:
@@ -44,14 +53,14 @@ def test_first_start_creates_a_database_that_answers(server: EmbeddedServer) -> 
     assert row == ("imgsim", "imgsim", True, "C.UTF-8", True)
 
 
-def test_a_running_server_is_attached_to_quickly(server: EmbeddedServer) -> None:
-    url = server.ensure()
-    pid = server.status().pid
+def test_a_running_server_is_attached_to_quickly(running: EmbeddedServer) -> None:
+    url = running.ensure()
+    pid = running.status().pid
     began = time.monotonic()
-    again = EmbeddedServer(server.data_dir).ensure()
+    again = EmbeddedServer(running.data_dir).ensure()
     assert time.monotonic() - began < 0.5  # 0.01 s where nothing else runs
-    assert (again, server.url()) == (url, url)
-    assert EmbeddedServer(server.data_dir).status().pid == pid
+    assert (again, running.url()) == (url, url)
+    assert EmbeddedServer(running.data_dir).status().pid == pid
 
 
 def test_status_before_during_and_after(server: EmbeddedServer) -> None:
@@ -87,19 +96,18 @@ def test_url_of_a_stopped_server_is_the_one_it_will_have(server: EmbeddedServer)
     assert server.ensure() == url
 
 
-def test_a_wrong_password_is_refused(server: EmbeddedServer) -> None:
-    server.ensure()
+def test_a_wrong_password_is_refused(running: EmbeddedServer) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(
-            host="127.0.0.1", port=server.status().port, user="imgsim", password="guess"
+            host="127.0.0.1", port=running.status().port, user="imgsim", password="guess"
         )
 
 
-def test_it_listens_on_one_address_only(server: EmbeddedServer) -> None:
-    url = server.ensure()
+def test_it_listens_on_one_address_only(running: EmbeddedServer) -> None:
+    url = running.url()
     assert show(url, "listen_addresses") == "127.0.0.1"
     assert show(url, "unix_socket_directories") == ""
-    port = server.status().port
+    port = running.status().port
     assert port is not None
     if sys.platform == "linux":  # where all of 127.0.0.0/8 is ours
         with pytest.raises(ConnectionRefusedError):
@@ -107,13 +115,13 @@ def test_it_listens_on_one_address_only(server: EmbeddedServer) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of files are a matter of POSIX")
-def test_only_the_owner_can_read_the_password_and_the_data(server: EmbeddedServer) -> None:
-    url = server.ensure()
-    secret = server.data_dir / "secret.json"
+def test_only_the_owner_can_read_the_password_and_the_data(running: EmbeddedServer) -> None:
+    url = running.url()
+    secret = running.data_dir / "secret.json"
     assert json.loads(secret.read_text())["password"] in url
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    assert stat.S_IMODE((server.data_dir / "postgres").stat().st_mode) == 0o700
-    assert stat.S_IMODE((server.data_dir / "server.log").stat().st_mode) == 0o600
+    assert stat.S_IMODE((running.data_dir / "postgres").stat().st_mode) == 0o700
+    assert stat.S_IMODE((running.data_dir / "server.log").stat().st_mode) == 0o600
 
 
 def test_settings_of_libpq_and_locale_do_not_leak_in(
@@ -155,10 +163,10 @@ def test_a_folder_whose_name_is_not_utf8(server_root: Path) -> None:
         server.stop()
 
 
-def test_a_link_to_the_data_directory_reaches_the_same_server(server: EmbeddedServer) -> None:
-    url = server.ensure()
-    link = server.data_dir.with_name("link")
-    link.symlink_to(server.data_dir)
+def test_a_link_to_the_data_directory_reaches_the_same_server(running: EmbeddedServer) -> None:
+    url = running.ensure()
+    link = running.data_dir.with_name("link")
+    link.symlink_to(running.data_dir)
     assert EmbeddedServer(link).ensure() == url
 
 
