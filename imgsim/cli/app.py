@@ -24,6 +24,7 @@ from imgsim.cli import (
     ingest,
     media,
     powerbi,
+    report,
     search,
 )
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
@@ -87,6 +88,7 @@ app.command("search")(search.search_command)
 app.command("compare")(compare.compare_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("powerbi")(powerbi.powerbi_command)
+app.command("report")(report.report_command)
 app.command("frames")(frames.frames_command)
 app.command("forget")(media.forget_command)
 app.command("prune")(media.prune_command)
