@@ -59,7 +59,7 @@ def embed_queries(
     failed: list[MediaError] = []
     vectors: list[list[Vectors]] = [[] for _ in networks]
     seconds = [0.0] * len(networks)
-    embedders = [_warm(network.embedder(note)) for network in networks]
+    embedders: list[Embedder] = []  # not built before there is something to embed
     for start in range(0, len(queries), _AT_ONCE):
         pictures: list[Pixels] = []
         for query in queries[start : start + _AT_ONCE]:
@@ -70,6 +70,8 @@ def embed_queries(
             else:
                 pictures.append(picture)
                 questions.append(question)
+        if pictures and not embedders:
+            embedders = [_warm(network.embedder(note)) for network in networks]
         for at, embedder in enumerate(embedders):
             began = time.monotonic()
             squares = [pixels.resize_square(each, embedder.input_size) for each in pictures]
@@ -94,8 +96,8 @@ def _warm(embedder: Embedder) -> Embedder:
 
 
 def _ask(query: str) -> tuple[Pixels, Question]:
-    content_id = identify(absolute(query)).content_id
     picture = read_query(query)
+    content_id = identify(absolute(query)).content_id
     return picture, Question(
         path=query,
         sha256=content_id.removeprefix("sha256:"),
