@@ -71,6 +71,17 @@ def counted(session: Session) -> tuple[int, int, int, int]:
     return media, paths, frames, coverage
 
 
+def measured(told: dict[str, Any], backbone: str, metric: str, k: int, part: str = "all") -> float:
+    """A number that `imgsim evaluate --format json` told."""
+    (value,) = (
+        each["value"]
+        for each in told["measurements"]
+        if (each["backbone"], each["metric"], each["k"], each["part"])
+        == (backbone, metric, k, part)
+    )
+    return float(value)
+
+
 def cropped(picture: Path, path: Path, left: int) -> Path:
     """A part of the picture, with content of its own."""
     image = cv2.imread(str(picture))

@@ -7,30 +7,22 @@ import io
 import shutil
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import psycopg
 import pytest
 
-from imgsim import metrics, pixels
-from imgsim.copies import COPIES, make_copy
-from imgsim.domain import Pixels, Vectors
-from imgsim.pipeline import evaluate_copies
-from imgsim.pipeline.embedders import Choice, open_networks
+from imgsim import metrics
+from imgsim.domain import Vectors
 from imgsim.sampling import Sampling
-from imgsim.sources import open_media, read_frame
-from imgsim.store.engine import Session
+from imgsim.sources import open_media
 from imgsim.store.server import EmbeddedServer
-from imgsim.vectors import cosine_distances, l2_normalize
+from imgsim.vectors import l2_normalize
 from tests.databases import clone
-from tests.integration.command import Imgsim, calling, run
-
-FRAMES = range(0, 132, 11)
+from tests.integration.command import Imgsim, calling, measured, run
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +72,6 @@ def _vectors(conninfo: str, slug: str, paths: list[Path]) -> Vectors:
     return l2_normalize(np.stack([found[path] for path in paths]))
 
 
-def _value(told: dict[str, Any], backbone: str, metric: str, k: int, part: str = "all") -> float:
-    (value,) = (
-        each["value"]
-        for each in told["measurements"]
-        if (each["backbone"], each["metric"], each["k"], each["part"])
-        == (backbone, metric, k, part)
-    )
-    return float(value)
-
-
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "mobilenet_025"])
 def test_folders_are_measured_as_numpy_measures_them(
     evaluate: Imgsim, labelled: str, pictures: Path, backbone: str
@@ -110,9 +92,9 @@ def test_folders_are_measured_as_numpy_measures_them(
         recalls.append(metrics.recall_at_k(wanted, ranking, 3))
         rates.append(metrics.hit_rate_at_k(wanted, ranking, 2))
         precisions.append(metrics.average_precision(wanted, ranking))
-    assert _value(told, backbone, "recall_at_k", 3) == pytest.approx(np.mean(recalls))
-    assert _value(told, backbone, "hit_rate_at_k", 2) == pytest.approx(np.mean(rates))
-    assert _value(told, backbone, "map", 0) == pytest.approx(np.mean(precisions))
+    assert measured(told, backbone, "recall_at_k", 3) == pytest.approx(np.mean(recalls))
+    assert measured(told, backbone, "hit_rate_at_k", 2) == pytest.approx(np.mean(rates))
+    assert measured(told, backbone, "map", 0) == pytest.approx(np.mean(precisions))
     for each in told["measurements"]:
         assert each["low"] <= each["value"] <= each["high"]
         assert (each["queries"], each["gallery_rows"]) == (12, 12)
@@ -146,7 +128,7 @@ def test_distractors_are_all_other_frames(evaluate: Imgsim, pictures: Path) -> N
     among_all = evaluate(pictures, "--distractors", "--format", "json").json()
     assert {each["gallery_rows"] for each in among_all["measurements"]} == {12 + 132}
     for backbone in ("efficientnet_lite0", "mobilenet_025"):
-        few, many = (_value(told, backbone, "recall_at_k", 5) for told in (among_few, among_all))
+        few, many = (measured(told, backbone, "recall_at_k", 5) for told in (among_few, among_all))
         assert many <= few
 
 
@@ -156,8 +138,8 @@ def test_a_video_is_one_item(
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(f"query\tvideo\n{pictures / 'a' / '011.jpg'}\t{sample}\n")
     told = evaluate("--pairs", pairs, "--distractors", "--format", "json").json()
-    assert _value(told, "efficientnet_lite0", "recall_at_k", 1) == 1
-    assert _value(told, "efficientnet_lite0", "map", 0) == 1
+    assert measured(told, "efficientnet_lite0", "recall_at_k", 1) == 1
+    assert measured(told, "efficientnet_lite0", "map", 0) == 1
     assert {each["queries"] for each in told["measurements"]} == {1}
 
 
@@ -226,7 +208,7 @@ def test_a_content_at_two_paths_is_one_media(
     ran = evaluate("--groups", groups, "-b", "efficientnet_lite0", "--format", "json")
     told = ran.json()
     assert {(each["queries"], each["gallery_rows"]) for each in told["measurements"]} == {(3, 3)}
-    assert _value(told, "efficientnet_lite0", "map", 0) == 1  # each finds both others
+    assert measured(told, "efficientnet_lite0", "map", 0) == 1  # each finds both others
     groups.write_text(f"{one}\tx\n{again}\tx\n")
     nothing = evaluate("--groups", groups)
     assert nothing.code == 1
@@ -243,87 +225,6 @@ def test_a_folder_that_cannot_be_looked_into_is_told_by_the_exit_code(
     assert "12 queries" in ran.out
 
 
-def test_copies_are_found_and_repeat_by_seed(evaluate: Imgsim) -> None:
-    options = ("--copies", 3, "--seed", 5, "-b", "efficientnet_lite0", "--format", "json")
-    told = evaluate(*options).json()
-    parts = {each["part"] for each in told["measurements"]}
-    assert parts == {"all", *COPIES}
-    counts = {each["part"]: each["queries"] for each in told["measurements"]}
-    assert counts["all"] == sum(counts[name] for name in COPIES) == 3 * len(COPIES)
-    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 10, "texted") == 1
-    values = [_value(told, "efficientnet_lite0", "hit_rate_at_k", 1, name) for name in COPIES]
-    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 1) == pytest.approx(np.mean(values))
-    again = evaluate(*options).json()
-    assert again["measurements"] == told["measurements"]
-    other = evaluate(*options[:3], 6, *options[4:]).json()
-    assert other["measurements"] != told["measurements"]
-
-
-def test_copies_are_ranked_as_numpy_ranks_them(
-    evaluate: Imgsim, labelled: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two frames, whose copies are made and embedded here as well."""
-    drawn: list[tuple[Path, int, Pixels]] = []
-
-    def remember(path: Path, index: int, pts: int | None) -> Pixels:
-        drawn.append((path, index, read_frame(path, index, pts)))
-        return drawn[-1][2]
-
-    monkeypatch.setattr(evaluate_copies, "read_frame", remember)
-    name = "mobilenet_025"
-    told = evaluate("--copies", 2, "--seed", 9, "-b", name, "--format", "json").json()
-    session = Session(labelled)
-    (network,) = open_networks(session, Choice(names=[name]))
-    session.close()
-    with psycopg.connect(labelled) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT ON (frame_id) p.path, f.frame_index, m.content_id, "
-            "e.embedding::real[] FROM imgsim.embedding_mobilenet_025 e "
-            "JOIN imgsim.frame f USING (frame_id) JOIN imgsim.media m USING (media_id) "
-            "JOIN imgsim.media_path p USING (media_id) ORDER BY frame_id, media_path_id"
-        ).fetchall()
-    gallery = l2_normalize(np.array([row[3] for row in rows], np.float32))
-    places = {(Path(row[0]), row[1]): place for place, row in enumerate(rows)}
-    ranks: dict[str, list[int]] = {kind: [] for kind in COPIES}
-    for path, index, picture in drawn:
-        place = places[path, index]
-        seed = zlib.crc32(f"9/{rows[place][2]}/{index}".encode())
-        same = cosine_distances(gallery[place][np.newaxis], gallery)[0] < evaluate_copies.SAME
-        for kind in COPIES:
-            square = pixels.resize_square(make_copy(kind, picture, seed), 224)
-            vector = network.embedder(lambda _text: None).embed(square[np.newaxis])
-            far = cosine_distances(vector, gallery)[0]
-            ranks[kind].append(1 + int((far[~same] < far[same].min()).sum()))
-    for kind, found in ranks.items():
-        assert _value(told, name, "map", 0, kind) == pytest.approx(np.mean(1 / np.array(found)))
-        first = np.mean([rank == 1 for rank in found])
-        assert _value(told, name, "hit_rate_at_k", 1, kind) == pytest.approx(first)
-
-
-def test_frames_that_look_the_same_count_as_the_original(
-    imgsim: Imgsim, picture: Path, tmp_path: Path
-) -> None:
-    """The same pixels in another file: no backbone can tell which of the two was copied."""
-    shown = cv2.imread(str(picture))
-    assert shown is not None
-    for name, level in (("one.png", 0), ("two.png", 9)):
-        options = [cv2.IMWRITE_PNG_COMPRESSION, level]
-        (tmp_path / name).write_bytes(cv2.imencode(".png", shown, options)[1].tobytes())
-    shutil.copy(picture.with_name("bunny_yawns_cropped.jpg"), tmp_path / "other.jpg")
-    assert imgsim("ingest", tmp_path).code == 0
-    ran = imgsim("evaluate", "--copies", 9, "--format", "json")
-    assert "There are 3 frames to draw from" in ran.err
-    assert "2 of 3 frames look the same as others" in ran.err
-    told = ran.json()
-    assert _value(told, "efficientnet_lite0", "hit_rate_at_k", 1, "recompressed") == 1
-    assert told["source"].startswith("3 frames of the gallery, edited in 14 ways")
-    (tmp_path / "other.jpg").unlink()
-    lost = imgsim("evaluate", "--copies", 3, "--format", "json")
-    assert lost.code == 4
-    assert "other.jpg" in lost.err
-    assert {m["queries"] for m in lost.json()["measurements"] if m["part"] == "all"} == {2 * 14}
-
-
 def test_the_index_is_measured_where_there_is_one(
     evaluate: Imgsim, labelled: str, pictures: Path
 ) -> None:
@@ -333,9 +234,9 @@ def test_the_index_is_measured_where_there_is_one(
     assert run("index", "rebuild", "-b", "mobilenet_025", "--database-url", labelled) == 0
     ran = evaluate(pictures, "-b", "mobilenet_025", "-k", 10, "-k", 1000, "--format", "json")
     assert "No ann_recall_at_k for k over 999" in ran.err
-    (measured,) = (m for m in ran.json()["measurements"] if m["metric"] == "ann_recall_at_k")
-    assert (measured["k"], measured["queries"], measured["gallery_rows"]) == (10, 12, 12 + 132)
-    assert measured["value"] >= 0.9
+    (each,) = (m for m in ran.json()["measurements"] if m["metric"] == "ann_recall_at_k")
+    assert (each["k"], each["queries"], each["gallery_rows"]) == (10, 12, 12 + 132)
+    assert each["value"] >= 0.9
 
 
 def test_stored_embeddings_need_no_tensorflow(labelled: str, pictures: Path) -> None:
@@ -345,7 +246,8 @@ def test_stored_embeddings_need_no_tensorflow(labelled: str, pictures: Path) -> 
         f"assert run('evaluate', {str(pictures)!r}, '--database-url', {labelled!r}) == 0\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules), 'loaded'\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
+    assert ended.returncode == 0
 
 
 def test_table_and_csv(evaluate: Imgsim, pictures: Path) -> None:
