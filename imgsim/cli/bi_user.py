@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from imgsim.cli.exit_codes import ExitCode
+from imgsim.cli.options import TextFormat
 from imgsim.cli.state import State, state_of
 from imgsim.errors import InvalidArgument
 from imgsim.store.roles import BiUser, drop_bi_user, make_bi_user
-
-
-class UserFormat(StrEnum):
-    """How the new user is written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def bi_user_command(
@@ -34,8 +27,8 @@ def bi_user_command(
     ] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the user.")] = False,
     form: Annotated[
-        UserFormat, typer.Option("--format", help="How it is written.")
-    ] = UserFormat.TEXT,
+        TextFormat, typer.Option("--format", help="How it is written.")
+    ] = TextFormat.TEXT,
 ) -> ExitCode:
     """Make a database user who reads the views in schema bi, for Power BI and the like.
 
@@ -47,7 +40,7 @@ def bi_user_command(
         return _drop(state, name, alone=not (analyst or new_password))
     with state.session() as session:
         user = make_bi_user(session, name, analyst=analyst, new_password=new_password)
-    typer.echo(_as_json(user) if form is UserFormat.JSON else _as_text(user))
+    typer.echo(_as_json(user) if form is TextFormat.JSON else _as_text(user))
     for note in _notes(user):
         state.terminal.note(note)
     return ExitCode.DONE

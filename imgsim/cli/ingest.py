@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from imgsim.cli.options import (
     KeyframesOption,
     ScenesOption,
     SkipSimilarOption,
+    TextFormat,
     WeightsOption,
     choice_of,
     sampling_of,
@@ -26,15 +26,7 @@ from imgsim.pipeline.ingest import Patience, ingest
 from imgsim.reports import ingest_json, ingest_text
 from imgsim.sampling import AUTO
 
-
-class Format(StrEnum):
-    """How the summary is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-_RENDER = {Format.TEXT: ingest_text.render, Format.JSON: ingest_json.render}
+_RENDER = {TextFormat.TEXT: ingest_text.render, TextFormat.JSON: ingest_json.render}
 
 
 def ingest_command(
@@ -57,7 +49,9 @@ def ingest_command(
     database_timeout: Annotated[
         float, typer.Option(help="Seconds to wait for a database that has gone away.", min=0)
     ] = Patience.database_s,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    format_: Annotated[
+        TextFormat, typer.Option("--format", help="How to print.")
+    ] = TextFormat.TEXT,
 ) -> ExitCode:
     """Put images and videos into the gallery. What is there already is not done again.
 

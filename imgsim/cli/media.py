@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from imgsim.cli.exit_codes import ExitCode, of_inputs
-from imgsim.cli.options import Format
+from imgsim.cli.options import Format, TextFormat
 from imgsim.cli.state import State, state_of
 from imgsim.domain import MediaStatus
 from imgsim.errors import InvalidArgument
@@ -34,21 +34,14 @@ class Status(StrEnum):
     FAILED = MediaStatus.FAILED.value
 
 
-class ShowFormat(StrEnum):
-    """How one media is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 _RENDER_LIST = {
     Format.TABLE: media_table.render,
     Format.JSON: media_json.render,
     Format.CSV: media_csv.render,
 }
 _RENDER_SHOWN = {
-    ShowFormat.TEXT: media_table.render_described,
-    ShowFormat.JSON: media_json.render_described,
+    TextFormat.TEXT: media_table.render_described,
+    TextFormat.JSON: media_json.render_described,
 }
 
 
@@ -83,8 +76,8 @@ def show_command(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A file, as stored; it need not be there any more.")],
     format_: Annotated[
-        ShowFormat, typer.Option("--format", help="How to print.")
-    ] = ShowFormat.TEXT,
+        TextFormat, typer.Option("--format", help="How to print.")
+    ] = TextFormat.TEXT,
 ) -> ExitCode:
     """Show everything about one media: its paths, what it is, what was embedded and when."""
     with state_of(context).session() as session:

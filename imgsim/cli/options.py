@@ -32,6 +32,13 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class TextFormat(StrEnum):
+    """How something that is no table is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 BackboneOption = Annotated[
     list[str] | None,
     typer.Option(

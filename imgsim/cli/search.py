@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from imgsim.cli.options import (
 from imgsim.cli.state import state_of
 from imgsim.errors import InvalidArgument
 from imgsim.pipeline.export import export_hits
-from imgsim.pipeline.save import saving
+from imgsim.pipeline.save import search_and_save
 from imgsim.pipeline.search import DEFAULT_K, find_similar
 from imgsim.pipeline.sheet import write_sheet
 from imgsim.pipeline.truth import parse_truths
@@ -67,7 +68,9 @@ def search_command(
     """Find the frames and images most like a picture."""
     state = state_of(context)
     choice = choice_of(backbone, weights, device)
-    ask = saving(parse_truths(truth)) if save else find_similar
+    ask = find_similar
+    if save:
+        ask = partial(search_and_save, command="search", truths=parse_truths(truth))
     if truth and not save:
         raise InvalidArgument(
             "--truth is kept with the answers, and nothing is kept without --save."
@@ -76,6 +79,8 @@ def search_command(
         report = ask(session, queries, choice=choice, k=k, exact=exact, note=state.terminal.note)
         for error in report.failed:
             state.terminal.error(str(error))
+        if report.search_id is not None:
+            state.terminal.note(f"saved as search {report.search_id}")
         if report.results:
             typer.echo(_RENDER[format_](report.results))
             if sheet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,8 @@ class Terminal:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=quiet or not self._console.is_terminal,
+            # Not by the console, which takes FORCE_COLOR in the environment for a terminal.
+            disable=quiet or not sys.stderr.isatty(),
         )
         self._task = self._bar.add_task("", total=None, speed="", visible=False)
         self._files = 0

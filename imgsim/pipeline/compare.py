@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imgsim.comparison import Comparison
-from imgsim.errors import EmptyGallery, MediaError
+from imgsim.errors import MediaError
 from imgsim.pipeline.embedders import Choice
 from imgsim.pipeline.save import search_and_save
 from imgsim.pipeline.truth import Truths
-from imgsim.store import registry
 from imgsim.store.comparison import read_comparison
 from imgsim.store.engine import Session
 
@@ -48,15 +47,7 @@ def compare(
         InvalidArgument: k or a truth makes no sense.
         EmptyGallery, BackboneNotIngested, BackboneError, DatabaseError
     """
-    if not choice.names:
-        names = registry.names_in_use(session)
-        if not names:
-            raise EmptyGallery(
-                "The gallery is empty, so there is nothing to compare. Fill it with two backbones "
-                "or more: imgsim ingest PATH... -b vgg16 -b inception_v3"
-            )
-        choice = replace(choice, names=names)
-    report, search_id = search_and_save(
+    report = search_and_save(
         session,
         queries,
         command="compare",
@@ -66,5 +57,6 @@ def compare(
         truths=truths,
         note=note,
     )
-    comparison = None if search_id is None else read_comparison(session, search_id)
+    saved = report.search_id
+    comparison = None if saved is None else read_comparison(session, saved)
     return CompareReport(comparison=comparison, failed=report.failed)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgsim import backbones
 from imgsim.backbones import Backbone, Embedder, PinnedBackbone
-from imgsim.errors import EmbeddingTooLong, InvalidArgument, WeightsMismatch, WeightsMissing
+from imgsim.errors import (
+    EmbeddingTooLong,
+    EmptyGallery,
+    InvalidArgument,
+    WeightsMismatch,
+    WeightsMissing,
+)
 from imgsim.store import registry
 from imgsim.store.embedding_tables import MAX_DIM
 from imgsim.store.engine import Session
@@ -75,6 +81,40 @@ def open_networks(session: Session, choice: Choice) -> list[Network]:
         WeightsMismatch: the remembered file has changed.
     """
     return [_open(session, name, choice) for name in dict.fromkeys(choice.names)]
+
+
+def chosen_backbones(session: Session, names: Sequence[str]) -> list[BackboneRow]:
+    """The newest revision in use of each backbone named, or of all that have embedded something.
+
+    Raises:
+        EmptyGallery, BackboneNotIngested
+    """
+    names = names or registry.names_in_use(session)
+    if not names:
+        raise EmptyGallery(
+            "The gallery is empty, so there is nothing to compare. Fill it with one backbone or "
+            "more: imgsim ingest PATH... -b vgg16 -b inception_v3"
+        )
+    return [registry.require(session, name) for name in dict.fromkeys(names)]
+
+
+def open_ingested(session: Session, choice: Choice) -> tuple[list[Network], list[BackboneRow]]:
+    """The chosen backbones, ready to embed what is compared with the gallery.
+
+    Without names, all that have embedded something. A weights file that was asked for is
+    remembered.
+
+    Raises:
+        EmptyGallery, BackboneNotIngested: the gallery has nothing by one of them.
+        WeightsMissing, WeightsMismatch
+    """
+    # Asked before weights are fetched and networks built, which takes its time.
+    names = [row.name for row in chosen_backbones(session, choice.names)]
+    networks = open_networks(session, replace(choice, names=names))
+    rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
+    if choice.weights:
+        registry.remember_weights(session, rows[0], networks[0].pinned.weights)
+    return networks, rows
 
 
 def _open(session: Session, name: str, choice: Choice) -> Network:

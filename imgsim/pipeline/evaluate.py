@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from imgsim.evaluation import Evaluation, Measurement
+from imgsim.pipeline.embedders import chosen_backbones
 from imgsim.pipeline.labelled_media import Task, task_of
 from imgsim.pipeline.labels import Labels
-from imgsim.pipeline.measuring import Measures, chosen_backbones, tell_of_indexes
+from imgsim.pipeline.measuring import Measures, tell_of_indexes
 from imgsim.pipeline.progress import Progress, Silent
 from imgsim.pipeline.ranks import Queries, ranks_of_relevant
 from imgsim.store import evaluations, matrix
@@ -54,7 +55,7 @@ def evaluate_labels(
     """
     started_at, began = datetime.now(UTC), time.monotonic()
     measures, progress = measures or Measures(), progress or Silent()
-    rows = chosen_backbones(session, names, "PATH...")
+    rows = chosen_backbones(session, names)
     task = task_of(session, labels, rows, distractors=distractors, note=progress.note)
     tell_of_indexes(session, rows, measures, progress.note)
     progress.start(len(rows))

@@ -24,12 +24,12 @@ from imgsim.copies import COPIES, LONGEST_SIDE, make_copy
 from imgsim.domain import Pixels, Vectors
 from imgsim.errors import GalleryError, InvalidArgument, MediaError
 from imgsim.evaluation import ALL, Evaluation, Measurement
-from imgsim.pipeline.embedders import Choice, open_networks
-from imgsim.pipeline.measuring import Measures, chosen_backbones, tell_of_indexes
+from imgsim.pipeline.embedders import Choice, open_ingested
+from imgsim.pipeline.measuring import Measures, tell_of_indexes
 from imgsim.pipeline.progress import Progress, Silent
 from imgsim.pipeline.ranks import Ints, Items, Queries, distances, ranks_of_relevant
 from imgsim.sources import read_frame
-from imgsim.store import evaluations, matrix, registry, search
+from imgsim.store import evaluations, matrix, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
@@ -85,8 +85,10 @@ def evaluate_copies(
         raise InvalidArgument(f"--copies takes a number of frames, 1 or more, not {count}.")
     started_at, began = datetime.now(UTC), time.monotonic()
     measures, progress = measures or Measures(), progress or Silent()
-    embedders = _embedders(session, choice, progress)
-    rows = list(embedders)
+    networks, rows = open_ingested(session, choice)
+    embedders = {
+        row: network.embedder(progress.note) for row, network in zip(rows, networks, strict=True)
+    }
     items = Items.single(evaluations.common_frames(session, rows)[0])
     drawn = evaluations.sample_frames(session, rows, count, measures.seed)
     if len(drawn) < count:
@@ -117,15 +119,6 @@ def evaluate_copies(
     return CopiesReport(
         evaluation=evaluation, originals=len(originals), failed=tuple(copies.failed)
     )
-
-
-def _embedders(session: Session, choice: Choice, progress: Progress) -> dict[BackboneRow, Embedder]:
-    # Asked before weights are fetched and networks built, which takes its time.
-    names = [row.name for row in chosen_backbones(session, choice.names, "PATH...")]
-    networks = open_networks(session, Choice(names=names, device=choice.device))
-    rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
-    built = [network.embedder(progress.note) for network in networks]
-    return dict(zip(rows, built, strict=True))
 
 
 def _make_copies(

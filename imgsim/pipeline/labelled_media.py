@@ -14,7 +14,7 @@ from imgsim.errors import BackboneNotIngested
 from imgsim.pipeline.labels import LabelKind, Labels
 from imgsim.pipeline.ranks import Ints, Items
 from imgsim.reports.readable import readable
-from imgsim.store import evaluations
+from imgsim.store import evaluations, paths
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
@@ -56,7 +56,7 @@ def task_of(
     for sentence in labels.notes:
         note(sentence)
     files = _ranked(labels)
-    media_of = evaluations.media_at_paths(session, files)
+    media_of = paths.media_at_paths(session, files)
     wanted = None if distractors else set(media_of.values())
     items, media = Items.grouped(*evaluations.common_frames(session, rows, wanted))
     place_of = {media_id: place for place, media_id in enumerate(media.tolist())}

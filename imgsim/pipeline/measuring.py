@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from imgsim import metrics
 from imgsim.domain import Vectors
-from imgsim.errors import EmptyGallery, InvalidArgument
+from imgsim.errors import InvalidArgument
 from imgsim.evaluation import ALL, WHOLE_RANKING, Measurement, Metric
 from imgsim.pipeline.ranks import Ints
 from imgsim.pipeline.search import MAX_K
-from imgsim.store import evaluations, indexes, matrix, registry, search
+from imgsim.store import evaluations, indexes, matrix, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
@@ -124,26 +124,6 @@ class Measures:
             queries=len(values),
             gallery_rows=gallery_rows,
         )
-
-
-def chosen_backbones(session: Session, names: Sequence[str], to_fill: str) -> list[BackboneRow]:
-    """The newest revision in use of each backbone named, or of all that have embedded something.
-
-    Args:
-        session: the database.
-        names: of backbones.
-        to_fill: what to ingest if the gallery is empty, for a command line.
-
-    Raises:
-        EmptyGallery, BackboneNotIngested
-    """
-    names = names or registry.names_in_use(session)
-    if not names:
-        raise EmptyGallery(
-            "The gallery is empty, so there is nothing to evaluate. Fill it with one backbone or "
-            f"more: imgsim ingest {to_fill} -b vgg16 -b inception_v3"
-        )
-    return [registry.require(session, name) for name in dict.fromkeys(names)]
 
 
 def tell_of_indexes(

@@ -26,7 +26,7 @@ def search_and_save(
     exact: bool,
     truths: Truths,
     note: Callable[[str], None],
-) -> tuple[SearchReport, int | None]:
+) -> SearchReport:
     """Search, find each query's true frame, and save the answers.
 
     Args:
@@ -40,7 +40,7 @@ def search_and_save(
         note: is told which device a network runs on.
 
     Returns:
-        the answers, and the search_id; None where no query could be asked.
+        the answers, with their search_id if any query could be asked.
 
     Raises:
         InvalidArgument: k or a truth makes no sense.
@@ -57,7 +57,7 @@ def search_and_save(
         note=note,
     )
     if not wide.results:
-        return wide, None
+        return wide
     known = [
         given.get(absolute(question.path))
         or recognise(
@@ -71,36 +71,8 @@ def search_and_save(
         run=replace(wide.run, k=k),
     )
     offsets = _offsets(session, cut, known)
-    return cut, results.save(session, command, cut.run, cut.results, known, offsets)
-
-
-def saving(truths: Truths) -> Callable[..., SearchReport]:
-    """`find_similar` that also saves the answers."""
-
-    def find(
-        session: Session,
-        queries: Sequence[str],
-        *,
-        choice: Choice,
-        k: int,
-        exact: bool,
-        note: Callable[[str], None],
-    ) -> SearchReport:
-        report, search_id = search_and_save(
-            session,
-            queries,
-            command="search",
-            choice=choice,
-            k=k,
-            exact=exact,
-            truths=truths,
-            note=note,
-        )
-        if search_id is not None:
-            note(f"saved as search {search_id}")
-        return report
-
-    return find
+    search_id = results.save(session, command, cut.run, cut.results, known, offsets)
+    return replace(cut, search_id=search_id)
 
 
 def _by_question(report: SearchReport) -> list[tuple[QueryResult, ...]]:

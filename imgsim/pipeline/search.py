@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from imgsim.comparison import BackboneRun, Run
 from imgsim.domain import QueryResult, Vectors
 from imgsim.errors import InvalidArgument, MediaError
-from imgsim.pipeline.embedders import Choice, Network, open_networks
+from imgsim.pipeline.embedders import Choice, open_ingested
 from imgsim.pipeline.questions import embed_queries
-from imgsim.store import indexes, registry, search
+from imgsim.store import indexes, search
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
 
@@ -30,6 +30,7 @@ class SearchReport:
     results: tuple[QueryResult, ...]  # by query, then by backbone, in the order given
     failed: tuple[MediaError, ...]
     run: Run
+    search_id: int | None = None  # once saved
 
 
 def find_similar(
@@ -46,7 +47,7 @@ def find_similar(
     Args:
         session: the database.
         queries: paths of pictures; they need not be in the gallery.
-        choice: which backbones; the default one if None.
+        choice: which backbones; the default one if None, all that were ingested if it names none.
         k: how many hits a query gets, fewer only if the gallery has fewer.
         exact: compare every embedding even where there is an HNSW index.
         note: is told which device a network runs on.
@@ -59,7 +60,7 @@ def find_similar(
     if not 1 <= k <= MAX_K:
         raise InvalidArgument(f"-k must be 1 to {MAX_K:,}, not {k}.")
     started_at, began = datetime.now(UTC), time.monotonic()
-    networks, rows = _open(session, choice or Choice())
+    networks, rows = open_ingested(session, choice or Choice())
     embedded = embed_queries(queries, networks, note)
     asked = [
         _ask(session, row, vectors, k, exact=exact, embed_s=embed_s)
@@ -84,17 +85,6 @@ def find_similar(
         backbones=tuple(run for run, _ in asked),
     )
     return SearchReport(results=tuple(results), failed=embedded.failed, run=run)
-
-
-def _open(session: Session, choice: Choice) -> tuple[list[Network], list[BackboneRow]]:
-    # Asked before weights are fetched and networks built, which takes its time.
-    for name in choice.names:
-        registry.require(session, name)
-    networks = open_networks(session, choice)
-    rows = [registry.require(session, n.pinned.name, n.pinned.revision) for n in networks]
-    if choice.weights:
-        registry.remember_weights(session, rows[0], networks[0].pinned.weights)
-    return networks, rows
 
 
 def _ask(

@@ -20,7 +20,7 @@ from imgsim.errors import InvalidArgument, MediaError
 from imgsim.pipeline.discover import absolute
 from imgsim.pipeline.questions import read_query
 from imgsim.sources import read_frame
-from imgsim.store import gallery, truth
+from imgsim.store import gallery, paths, truth
 from imgsim.store.engine import Session
 
 CANDIDATES = 50
@@ -114,7 +114,7 @@ def require_frames(
 
 
 def _require_frame(session: Session, path: Path, index: int) -> TrueFrame:
-    media_id = truth.media_at(session, path)
+    media_id = paths.media_at_paths(session, [path]).get(path)
     if media_id is None:
         raise InvalidArgument(
             f"--truth: {path} is not in the gallery. `imgsim media list` shows what is; ingest it "

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
-    LargeBinary,
     Select,
     Text,
     any_,
@@ -37,19 +34,6 @@ Ids = npt.NDArray[np.int64]
 
 _PAIR = np.dtype([("media_id", np.int64), ("frame_id", np.int64)])
 _FETCHED_AT_ONCE = 10_000
-
-
-def media_at_paths(session: Session, wanted: Iterable[Path]) -> dict[Path, int]:
-    """The media that lie at absolute paths of this machine now; other paths are left out."""
-    own = schema.media_path.alias("own")
-    raw = [os.fsencode(path) for path in wanted]
-    query = select(own.c.path_raw, own.c.media_id).where(
-        own.c.host == paths.HOST,
-        own.c.path_raw == any_(literal(raw, ARRAY(LargeBinary))),
-        ~paths.taken_over(own),
-    )
-    with session.connect() as connection:
-        return {Path(os.fsdecode(row.path_raw)): row.media_id for row in connection.execute(query)}
 
 
 def common_frames(
@@ -135,11 +119,7 @@ def found_by_index(
     Through the HNSW index, which the table must have, at the ef_search that a search for k uses.
     """
     with session.transaction() as connection:
-        for name, value in (
-            ("hnsw.ef_search", str(search.width(k))),
-            ("hnsw.iterative_scan", "relaxed_order"),  # as search.nearest does
-        ):
-            connection.execute(select(func.set_config(name, value, True)))
+        search.set_width(connection, search.width(k))
         found = []
         for query in queries:
             rows = connection.execute(search.index_neighbours(backbone, query, k)).all()

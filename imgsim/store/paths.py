@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from imgsim.store import schema
+from imgsim.store.engine import Session
 
 HOST = platform.node() or "localhost"
 """Paths mean something on one machine only."""
@@ -104,6 +105,19 @@ def taken_over(own: FromClause) -> ColumnElement[bool]:
         later.c.path_raw == own.c.path_raw,
         later.c.seen_at > own.c.seen_at,
     )
+
+
+def media_at_paths(session: Session, wanted: Iterable[Path]) -> dict[Path, int]:
+    """The media that lie at absolute paths of this machine now; other paths are left out."""
+    own = schema.media_path.alias("own")
+    raw = [os.fsencode(path) for path in wanted]
+    query = select(own.c.path_raw, own.c.media_id).where(
+        own.c.host == HOST,
+        own.c.path_raw == any_(literal(raw, ARRAY(LargeBinary))),
+        ~taken_over(own),
+    )
+    with session.connect() as connection:
+        return {Path(os.fsdecode(row.path_raw)): row.media_id for row in connection.execute(query)}
 
 
 def _paths(media_ids: list[int]) -> Select[Any]:

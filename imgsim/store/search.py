@@ -15,6 +15,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Connection,
     Row,
     Select,
     any_,
@@ -88,6 +89,16 @@ def _described(neighbours: Select[Any]) -> Select[Any]:
     )
 
 
+def set_width(connection: Connection, ef_search: int) -> None:
+    """How `index_neighbours` follows the index until the transaction ends."""
+    for name, value in (
+        ("hnsw.ef_search", str(ef_search)),
+        # Rows that were deleted still take places among the ef_search until a vacuum.
+        ("hnsw.iterative_scan", "relaxed_order"),
+    ):
+        connection.execute(select(func.set_config(name, value, True)))
+
+
 def nearest(
     session: Session,
     backbone: BackboneRow,
@@ -107,13 +118,7 @@ def nearest(
             query = exact_neighbours(backbone, vector, k)
         else:
             query = index_neighbours(backbone, vector, k)
-            connection.execute(
-                select(func.set_config("hnsw.ef_search", str(width(k, ef_search)), True))
-            )
-            # Rows that were deleted still take places among the ef_search until a vacuum.
-            connection.execute(
-                select(func.set_config("hnsw.iterative_scan", "relaxed_order", True))
-            )
+            set_width(connection, width(k, ef_search))
         rows = connection.execute(_described(query)).all()
         found = paths.usable_paths(connection, (row.media_id for row in rows))
     hits = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -12,19 +10,6 @@ from imgsim.comparison import TrueFrame, TruthSource
 from imgsim.store import paths, schema
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
-
-
-def media_at(session: Session, path: Path) -> int | None:
-    """The media that lies at an absolute path of this machine; None where none does."""
-    own = schema.media_path
-    query = (
-        select(own.c.media_id)
-        .where(own.c.host == paths.HOST, own.c.path_raw == os.fsencode(path))
-        .order_by(own.c.seen_at.desc())
-        .limit(1)
-    )
-    with session.connect() as connection:
-        return connection.execute(query).scalar_one_or_none()
 
 
 def kept_indices(session: Session, media_id: int) -> list[int]:

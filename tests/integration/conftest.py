@@ -14,6 +14,7 @@ from imgsim.backbones import PinnedBackbone, runtime
 from imgsim.pipeline.demo import PICTURE, VIDEO
 from imgsim.store.server import EmbeddedServer
 from tests.databases import clone
+from tests.integration.bi_users import bi_user_of, fill
 from tests.integration.command import Imgsim, calling, cropped, run
 
 _built_once = functools.cache(PinnedBackbone.load)
@@ -57,6 +58,20 @@ def filled_database(server: EmbeddedServer, filled: str) -> Iterator[str]:
 def two_backbones(filled_database: str, capfd: pytest.CaptureFixture[str]) -> Imgsim:
     """Runs `imgsim ARGUMENTS` in this process, on a gallery with the sample by two backbones."""
     return calling(filled_database, capfd)
+
+
+@pytest.fixture
+def small_gallery(database: str) -> str:
+    """The conninfo of a gallery with 40 frames by one backbone, `net`."""
+    fill(database)
+    return database
+
+
+@pytest.fixture
+def bi_user(imgsim: Imgsim, small_gallery: str) -> Imgsim:
+    """Runs `imgsim db bi-user ARGUMENTS` on that gallery."""
+    del small_gallery
+    return bi_user_of(imgsim)
 
 
 @pytest.fixture(scope="session")

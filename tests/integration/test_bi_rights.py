@@ -17,10 +17,8 @@ from imgsim.store.backup import read_backup, write_backup
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
 from tests.integration.bi_users import (
-    bi_user_of,
     count,
     entering,
-    fill,
     names,
     refused,
     without_roles,
@@ -68,22 +66,8 @@ def no_roles_left(server: EmbeddedServer) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def gallery(database: str) -> str:
-    """The conninfo of a gallery with 40 frames by one backbone, `net`."""
-    fill(database)
-    return database
-
-
-@pytest.fixture
-def bi_user(imgsim: Imgsim, gallery: str) -> Imgsim:
-    """Runs `imgsim db bi-user ARGUMENTS` on that gallery."""
-    del gallery
-    return bi_user_of(imgsim)
-
-
-def test_a_reader_reads_every_view_and_nothing_else(bi_user: Imgsim, gallery: str) -> None:
-    with entering(gallery, bi_user("reader", "--format", "json")) as reader:
+def test_a_reader_reads_every_view_and_nothing_else(bi_user: Imgsim, small_gallery: str) -> None:
+    with entering(small_gallery, bi_user("reader", "--format", "json")) as reader:
         views = names(reader, "bi")
         assert {"dim_frame", "fact_match", "fact_match_net", "model_comparison"} <= set(views)
         rows = {view: count(reader, "bi", view) for view in views}
@@ -97,8 +81,10 @@ def test_a_reader_reads_every_view_and_nothing_else(bi_user: Imgsim, gallery: st
         assert count(reader, "bi", "dim_media") == 1  # all is as it was
 
 
-def test_an_analyst_calls_the_functions_and_changes_nothing(bi_user: Imgsim, gallery: str) -> None:
-    with entering(gallery, bi_user("ana", "--analyst", "--format", "json")) as analyst:
+def test_an_analyst_calls_the_functions_and_changes_nothing(
+    bi_user: Imgsim, small_gallery: str
+) -> None:
+    with entering(small_gallery, bi_user("ana", "--analyst", "--format", "json")) as analyst:
         assert len(analyst.execute("SELECT * FROM similar(1, 'net', 3)").fetchall()) == 3
         nearest = analyst.execute(
             "SELECT n.rank FROM embedding_net e, nearest(e.embedding, 'net', 4) n "
@@ -115,11 +101,11 @@ def test_an_analyst_calls_the_functions_and_changes_nothing(bi_user: Imgsim, gal
             assert refused(analyst, statement), statement
 
 
-def test_what_is_made_later_can_be_read_at_once(bi_user: Imgsim, gallery: str) -> None:
-    session = Session(gallery)
+def test_what_is_made_later_can_be_read_at_once(bi_user: Imgsim, small_gallery: str) -> None:
+    session = Session(small_gallery)
     with (
-        entering(gallery, bi_user("reader", "--format", "json")) as reader,
-        entering(gallery, bi_user("ana", "--analyst", "--format", "json")) as analyst,
+        entering(small_gallery, bi_user("reader", "--format", "json")) as reader,
+        entering(small_gallery, bi_user("ana", "--analyst", "--format", "json")) as analyst,
     ):
         publish(session, backbone(session, "later", 4), clustered(5, 4, seed=2), name="more")
         assert count(reader, "bi", "fact_match_later") == 0
@@ -131,8 +117,8 @@ def test_what_is_made_later_can_be_read_at_once(bi_user: Imgsim, gallery: str) -
     session.close()
 
 
-def test_a_reader_is_set_up_for_reading(bi_user: Imgsim, gallery: str) -> None:
-    with entering(gallery, bi_user("reader", "--format", "json")) as reader:
+def test_a_reader_is_set_up_for_reading(bi_user: Imgsim, small_gallery: str) -> None:
+    with entering(small_gallery, bi_user("reader", "--format", "json")) as reader:
         assert reader.execute("SELECT count(*) FROM dim_frame").fetchone() == (40,)
         settings = ("search_path", "statement_timeout", "default_transaction_read_only")
         said = [reader.execute(f"SHOW {each}").fetchone() for each in settings]
@@ -141,24 +127,26 @@ def test_a_reader_is_set_up_for_reading(bi_user: Imgsim, gallery: str) -> None:
             reader.execute("CREATE TEMPORARY TABLE mine (n int)")
 
 
-def test_other_databases_of_the_embedded_server_stay_shut(bi_user: Imgsim, gallery: str) -> None:
+def test_other_databases_of_the_embedded_server_stay_shut(
+    bi_user: Imgsim, small_gallery: str
+) -> None:
     made = bi_user("wanderer", "--format", "json")
     for other in ("postgres", "template1"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            entering(make_conninfo(gallery, dbname=other), made)
+            entering(make_conninfo(small_gallery, dbname=other), made)
 
 
 def test_a_migration_and_a_restore_let_them_in_again(
-    bi_user: Imgsim, gallery: str, empty_database: str, imgsim: Imgsim, tmp_path: Path
+    bi_user: Imgsim, small_gallery: str, empty_database: str, imgsim: Imgsim, tmp_path: Path
 ) -> None:
     made = bi_user("reader4", "--format", "json")
-    write_backup(gallery, tmp_path / "gallery.dump")
-    migrations.downgrade(gallery, "base")
-    migrations.upgrade(gallery)
-    with entering(gallery, made) as reader:
+    write_backup(small_gallery, tmp_path / "gallery.dump")
+    migrations.downgrade(small_gallery, "base")
+    migrations.upgrade(small_gallery)
+    with entering(small_gallery, made) as reader:
         assert count(reader, "bi", "dim_frame") == 0
-    read_backup(gallery, tmp_path / "gallery.dump")
-    with entering(gallery, made) as reader:
+    read_backup(small_gallery, tmp_path / "gallery.dump")
+    with entering(small_gallery, made) as reader:
         assert count(reader, "bi", "dim_frame") == 40
         assert count(reader, "bi", "fact_match_net") == 0
         assert refused(reader, "SELECT FROM imgsim.frame")

@@ -12,7 +12,7 @@ from benchmarks.gallery import backbone, clustered, frames, outcome, publish
 from imgsim import metrics
 from imgsim.domain import Vectors
 from imgsim.pipeline.measuring import Measures
-from imgsim.store import evaluations, indexes, matrix, search
+from imgsim.store import evaluations, indexes, matrix, paths, search
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
 from imgsim.store.write import open_writer
@@ -94,7 +94,7 @@ def test_a_path_leads_to_what_lies_there_now(session: Session) -> None:
             writer.stage_embeddings(row.backbone_id, [number], range(1), half)
             writer.publish(number, film, "all", {row.backbone_id: 1})
             writer.release(film.content_id)
-    found = evaluations.media_at_paths(session, [Path("/f/x"), Path("/f/y")])
+    found = paths.media_at_paths(session, [Path("/f/x"), Path("/f/y")])
     with session.connect() as connection:
         newest = connection.execute(text("SELECT max(media_id) FROM imgsim.media")).scalar_one()
     assert found == {Path("/f/x"): newest}
