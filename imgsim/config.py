@@ -24,7 +24,12 @@ class Settings:
 
     database_url: str | None  # None: the embedded server
     data_dir: Path  # of the embedded server; absolute
-    cache_dir: Path  # measurements of this machine; absolute
+    cache_dir: Path  # measurements of this machine, exported networks; absolute
+
+    @property
+    def exports(self) -> Path:
+        """Where networks exported for OpenVINO are kept."""
+        return self.cache_dir / "openvino"
 
     @classmethod
     def read(

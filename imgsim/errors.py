@@ -15,7 +15,8 @@ ImgsimError
 │   ├── EmbeddingTooLong          more dimensions than pgvector can index
 │   ├── WeightsMissing
 │   ├── WeightsMismatch           the file's weights do not fit the network
-│   └── DeviceMissing
+│   ├── DeviceMissing
+│   └── EngineUnusable            gives other embeddings than Keras, or none
 ├── GalleryError                  the database answers, but has not what was asked for
 │   ├── EmptyGallery
 │   └── BackboneNotIngested
@@ -120,6 +121,10 @@ class WeightsMismatch(BackboneError):
 
 class DeviceMissing(BackboneError):
     """A GPU was asked for and there is none."""
+
+
+class EngineUnusable(BackboneError):
+    """The engine asked for cannot run the network, or gives other embeddings than Keras."""
 
 
 class GalleryError(ImgsimError):

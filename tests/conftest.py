@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from imgsim.config import CACHE_DIR
 from imgsim.store import migrations
 from imgsim.store.engine import Session
 from imgsim.store.server import EmbeddedServer
@@ -36,6 +37,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes for folders of tests, as each takes gigabytes; single files need no second."""
     named = [Path(argument.partition("::")[0]) for argument in config.args]
     return 0 if any(path.is_file() for path in named) else 2
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache for this run: networks are exported anew, and nobody's own cache is touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_DIR, str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture

@@ -13,13 +13,25 @@ from pathlib import Path
 
 from imgsim.backbones.base import Backbone
 from imgsim.backbones.embed import Embedder
+from imgsim.backbones.engine import Engine
+from imgsim.backbones.export_cache import ExportCache
 from imgsim.backbones.pinned import PinnedBackbone
 from imgsim.backbones.pinned import pin as pin_backbone
 from imgsim.errors import UnknownBackbone
 
 DEFAULT = "efficientnet_lite0"
 
-__all__ = ["DEFAULT", "Backbone", "Embedder", "PinnedBackbone", "get", "load", "names", "pin"]
+__all__ = [
+    "DEFAULT",
+    "Backbone",
+    "Embedder",
+    "Engine",
+    "PinnedBackbone",
+    "get",
+    "load",
+    "names",
+    "pin",
+]
 
 
 def names() -> tuple[str, ...]:
@@ -39,7 +51,14 @@ def get(name: str) -> Backbone:
     return registry[name]
 
 
-def pin(name: str, *, weights: Path | None = None, device: str = "auto") -> PinnedBackbone:
+def pin(
+    name: str,
+    *,
+    weights: Path | None = None,
+    device: str = "auto",
+    engine: Engine = Engine.AUTO,
+    exports: Path | None = None,
+) -> PinnedBackbone:
     """Choose a network's weights, so that the revision of its embeddings is known.
 
     Loads Keras only where the weights must be downloaded first.
@@ -48,17 +67,33 @@ def pin(name: str, *, weights: Path | None = None, device: str = "auto") -> Pinn
         name: one of `names()`.
         weights: a weights file to use; None: the file at hand, else Keras downloads it.
         device: `auto` (a GPU if there is one), `cpu` or `gpu`.
+        engine: what is to run it; `auto`: OpenVINO on the CPU, Keras otherwise.
+        exports: a folder where networks exported for OpenVINO are kept and may lie already; None:
+            none are, and Keras runs the network.
 
     Raises:
         UnknownBackbone: the name is none.
         WeightsMissing: the file does not exist, or none is at hand nor can be downloaded.
     """
-    return pin_backbone(get(name), weights=weights, device=device)
+    return pin_backbone(
+        get(name),
+        weights=weights,
+        device=device,
+        engine=engine,
+        exports=ExportCache(folder=exports) if exports else None,
+    )
 
 
-def load(name: str, *, weights: Path | None = None, device: str = "auto") -> Embedder:
+def load(
+    name: str,
+    *,
+    weights: Path | None = None,
+    device: str = "auto",
+    engine: Engine = Engine.AUTO,
+    exports: Path | None = None,
+) -> Embedder:
     """Pin a network and build it at once; see `pin` and `PinnedBackbone.load`."""
-    return pin(name, weights=weights, device=device).load()
+    return pin(name, weights=weights, device=device, engine=engine, exports=exports).load()
 
 
 @functools.cache

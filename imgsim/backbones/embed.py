@@ -23,6 +23,7 @@ class Embedder:
     weights: Path  # absolute, as loaded
     weights_sha256: str  # hex
     device: str  # cpu | gpu
+    engine: str  # what runs it, for people: OpenVINO, TensorFlow, JAX or PyTorch
     forward: Callable[[PixelBatch], Vectors]  # one picture or more, not normalised
 
     def embed(self, pictures: PixelBatch) -> Vectors:

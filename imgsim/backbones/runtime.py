@@ -81,6 +81,17 @@ def batch_size(side: int) -> int:
     return max(1, min(_BATCH, _BATCH_PIXELS // side**2))
 
 
+def title() -> str:
+    """What runs networks, for people: TensorFlow, JAX or PyTorch; after `start`."""
+    backend = str(import_module("keras").backend.backend())
+    return _TITLES.get(backend, backend)
+
+
+def in_portions(run: Callable[[PixelBatch], Vectors], side: int) -> Callable[[PixelBatch], Vectors]:
+    """Let a network that takes pictures of `side` pixels take any number of them at a time."""
+    return Portions(run, batch_size(side))
+
+
 def forward(model: KerasModel, device: str) -> Portions:
     """Make a network callable: uint8 RGB (n, s, s, 3), n of 1 or more -> float32 (n, dim)."""
     backend = import_module("keras").backend.backend()

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
+from imgsim.backbones import Engine
 from imgsim.cli.exit_codes import ExitCode, of_inputs
 from imgsim.cli.options import (
     AllBackbonesOption,
     Device,
     DeviceOption,
+    EngineOption,
     Format,
     TruthOption,
     WeightsOption,
+    choice_of,
 )
 from imgsim.cli.state import state_of
 from imgsim.pipeline.compare import compare
-from imgsim.pipeline.embedders import Choice
 from imgsim.pipeline.search import DEFAULT_K
 from imgsim.pipeline.truth import parse_truths
 from imgsim.reports import compare_csv, compare_json, compare_table
@@ -37,6 +39,7 @@ def compare_command(
     truth: TruthOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = Engine.AUTO,
     ann: Annotated[
         bool,
         typer.Option("--ann", help="Follow the indexes, as search does; else all is compared."),
@@ -50,7 +53,9 @@ def compare_command(
     """
     state = state_of(context)
     truths = parse_truths(truth)
-    choice = Choice(names=backbone or [], weights=weights, device=device.value)
+    choice = choice_of(
+        state.settings, backbone or [], weights=weights, device=device, engine=engine
+    )
     with state.session() as session:
         report = compare(
             session,

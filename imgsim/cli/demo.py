@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from imgsim.backbones import DEFAULT
 from imgsim.cli.exit_codes import ExitCode
+from imgsim.cli.options import choice_of
 from imgsim.cli.state import state_of
 from imgsim.pipeline.demo import PICTURE, run_demo
 from imgsim.pipeline.sheet import write_sheet
@@ -25,7 +27,9 @@ def demo(
     """Ingest the sample video, search it with a picture, show the answer."""
     state = state_of(context)
     with state.session() as session:
-        report = run_demo(session, k=_K, progress=state.terminal)
+        report = run_demo(
+            session, choice=choice_of(state.settings, [DEFAULT]), k=_K, progress=state.terminal
+        )
         typer.echo(ingest_text.render(report.ingested))
         typer.echo(search_table.render([report.result]))
         write_sheet(session, [report.result], sheet)

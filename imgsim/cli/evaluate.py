@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
+from imgsim.backbones import Engine
 from imgsim.cli.exit_codes import ExitCode, of_inputs
-from imgsim.cli.options import AllBackbonesOption, Device, DeviceOption, Format
+from imgsim.cli.options import (
+    AllBackbonesOption,
+    Device,
+    DeviceOption,
+    EngineOption,
+    Format,
+    choice_of,
+)
 from imgsim.cli.state import State, state_of
 from imgsim.errors import InvalidArgument
 from imgsim.evaluation import Evaluation
@@ -68,6 +76,7 @@ def evaluate_command(
         ),
     ] = False,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = Engine.AUTO,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> ExitCode:
     """Measure how well backbones find what belongs together: recall, hit rate, mAP.
@@ -78,8 +87,8 @@ def evaluate_command(
     """
     labels = _labels(folders, groups, pairs, copies)
     measures = Measures(ks=tuple(k or DEFAULT_KS), seed=seed)
-    choice = Choice(names=backbone or [], device=device.value)
     state = state_of(context)
+    choice = choice_of(state.settings, backbone or [], device=device, engine=engine)
     if labels is None:
         evaluation, failed = _of_copies(state, copies or 0, choice, measures)
     else:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from imgsim.backbones import DEFAULT, Engine
 from imgsim.cli.exit_codes import ExitCode, of_inputs
 from imgsim.cli.options import (
     BackboneOption,
     Device,
     DeviceOption,
+    EngineOption,
     EveryOption,
     FpsOption,
     KeyframesOption,
@@ -37,6 +39,7 @@ def ingest_command(
     backbone: BackboneOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = Engine.AUTO,
     every: EveryOption = None,
     fps: FpsOption = None,
     keyframes: KeyframesOption = False,
@@ -59,7 +62,9 @@ def ingest_command(
     up to 20 minutes, and 1 a second of a longer one.
     """
     state = state_of(context)
-    choice = choice_of(backbone, weights, device)
+    choice = choice_of(
+        state.settings, backbone or [DEFAULT], weights=weights, device=device, engine=engine
+    )
     sampling = sampling_of(
         every,
         fps,

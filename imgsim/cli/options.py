@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from imgsim.backbones import DEFAULT
+from imgsim.backbones import DEFAULT, Engine
+from imgsim.config import Settings
 from imgsim.errors import InvalidArgument
 from imgsim.pipeline.embedders import Choice
 from imgsim.sampling import Sampling
@@ -65,6 +66,12 @@ WeightsOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="What runs the network; auto: OpenVINO on the CPU, TensorFlow on a GPU.",
+    ),
+]
 TruthOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -137,6 +144,19 @@ def sampling_of(
     )
 
 
-def choice_of(backbone: list[str] | None, weights: Path | None, device: Device) -> Choice:
-    """The backbones that these options choose."""
-    return Choice(names=backbone or [DEFAULT], weights=weights, device=device.value)
+def choice_of(
+    settings: Settings,
+    names: list[str],
+    *,
+    weights: Path | None = None,
+    device: Device = Device.AUTO,
+    engine: Engine = Engine.AUTO,
+) -> Choice:
+    """The backbones of these names, run as the options say."""
+    return Choice(
+        names=names,
+        weights=weights,
+        device=device.value,
+        engine=engine,
+        exports=settings.exports,
+    )

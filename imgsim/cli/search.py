@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from imgsim.backbones import DEFAULT, Engine
 from imgsim.cli.exit_codes import ExitCode, of_inputs
 from imgsim.cli.options import (
     BackboneOption,
     Device,
     DeviceOption,
+    EngineOption,
     Format,
     TruthOption,
     WeightsOption,
@@ -43,6 +45,7 @@ def search_command(
     backbone: BackboneOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = Engine.AUTO,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare every embedding, index or not.")
     ] = False,
@@ -67,7 +70,9 @@ def search_command(
 ) -> ExitCode:
     """Find the frames and images most like a picture."""
     state = state_of(context)
-    choice = choice_of(backbone, weights, device)
+    choice = choice_of(
+        state.settings, backbone or [DEFAULT], weights=weights, device=device, engine=engine
+    )
     ask = find_similar
     if save:
         ask = partial(search_and_save, command="search", truths=parse_truths(truth))

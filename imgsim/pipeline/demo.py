@@ -7,6 +7,7 @@ from pathlib import Path
 
 import imgsim
 from imgsim.domain import IngestReport, QueryResult
+from imgsim.pipeline.embedders import Choice
 from imgsim.pipeline.ingest import ingest
 from imgsim.pipeline.progress import Progress
 from imgsim.pipeline.search import find_similar
@@ -25,14 +26,15 @@ class DemoReport:
     result: QueryResult
 
 
-def run_demo(session: Session, *, k: int, progress: Progress) -> DemoReport:
+def run_demo(session: Session, *, choice: Choice, k: int, progress: Progress) -> DemoReport:
     """Ingest the sample video and search it with the sample picture.
 
     Raises:
         DatabaseError, BackboneError
     """
-    ingested = ingest(session, [str(VIDEO)], progress=progress)
-    found = find_similar(session, [str(PICTURE)], k=k)  # ingest has told the device already
+    ingested = ingest(session, [str(VIDEO)], choice=choice, progress=progress)
+    # Ingest has told the device already.
+    found = find_similar(session, [str(PICTURE)], choice=choice, k=k)
     for error in found.failed:
         raise error
     (result,) = found.results

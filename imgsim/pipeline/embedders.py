@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgsim import backbones
-from imgsim.backbones import Backbone, Embedder, PinnedBackbone
+from imgsim.backbones import Backbone, Embedder, Engine, PinnedBackbone
 from imgsim.errors import (
     EmbeddingTooLong,
     EmptyGallery,
@@ -36,6 +36,8 @@ class Choice:
     names: Sequence[str] = (backbones.DEFAULT,)
     weights: Path | None = None  # a file for the one backbone named
     device: str = "auto"
+    engine: Engine = Engine.AUTO
+    exports: Path | None = None  # folder of exported networks; see backbones.pin
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument, UnknownBackbone or EmbeddingTooLong where it cannot be met."""
@@ -68,8 +70,8 @@ class Network:
     def embedder(self, note: Callable[[str], None]) -> Embedder:
         """The built network; `note` is told which device it is on when it is built."""
         if self._embedder is None:
-            self._embedder = self.pinned.load()
-            note(f"{self.pinned.name} runs on {self._embedder.device}")
+            self._embedder = self.pinned.load(note)
+            note(f"{self.pinned.name} runs on {self._embedder.device} ({self._embedder.engine})")
         return self._embedder
 
 
@@ -149,7 +151,13 @@ def _pin_remembered(row: BackboneRow, choice: Choice) -> PinnedBackbone:
 
 
 def _pin(name: str, weights: Path | None, choice: Choice) -> PinnedBackbone:
-    return backbones.pin(name, weights=weights, device=choice.device)
+    return backbones.pin(
+        name,
+        weights=weights,
+        device=choice.device,
+        engine=choice.engine,
+        exports=choice.exports,
+    )
 
 
 def register(session: Session, network: Network, note: Callable[[str], None]) -> BackboneRow:

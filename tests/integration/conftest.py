@@ -17,13 +17,13 @@ from tests.databases import clone
 from tests.integration.bi_users import bi_user_of, fill
 from tests.integration.command import Imgsim, calling, cropped, run
 
-_built_once = functools.cache(PinnedBackbone.load)
+_load_once = functools.cache(PinnedBackbone.load)
 
 
 @pytest.fixture(autouse=True)
 def _networks_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal weights give the network that an earlier test built; building takes half a second."""
-    monkeypatch.setattr(PinnedBackbone, "load", _built_once)
+    monkeypatch.setattr(PinnedBackbone, "load", lambda pinned, _note: _load_once(pinned))
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-_PROBE = """
+PROBE = """
 import sys
 from imgsim.cli.app import main
 try:
     main()
 except SystemExit as ended:
-    heavy = {"tensorflow", "keras"} & set(sys.modules)
+    heavy = {"tensorflow", "keras", "jax", "torch"} & set(sys.modules)
     sys.exit(ended.code or (f"loaded: {heavy}" if heavy else 0))
 """
 
@@ -23,7 +23,7 @@ except SystemExit as ended:
 )
 def test_no_tensorflow_without_need(arguments: list[str]) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", _PROBE, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout
