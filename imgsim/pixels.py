@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from imgsim.domain import Pixels
+from imgsim.resampling import reduce_by_area
 
 # A frame is blank where the deviation of each channel, on a copy of 32 x 32, is below one of 256
 # levels. Measured: black and one-colour clips 0 to 0.2; the plainest of 1,143 photos (a parachute
@@ -20,6 +21,8 @@ from imgsim.domain import Pixels
 # picture from about five levels on. Not a range of percentiles: those lose a line of white text.
 _BLANK_SIDE = 32
 _BLANK_DEVIATION = 1.0
+
+_SMALL = 300_000  # numbers; OpenCV is quicker below, and where both ratios are whole
 
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
@@ -202,10 +205,15 @@ def _drawable(line: str) -> str:
 
 def _resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """Resize each axis with the filter that suits it: average to shrink, interpolate to grow."""
-    shrunk = (min(width, pixels.shape[1]), min(height, pixels.shape[0]))
+    rows, columns = pixels.shape[:2]
+    shrunk = (min(width, columns), min(height, rows))
     result = np.ascontiguousarray(pixels)
-    if shrunk != (pixels.shape[1], pixels.shape[0]):
+    if shrunk == (columns, rows):
+        pass
+    elif result.size < _SMALL or (columns % shrunk[0] == 0 and rows % shrunk[1] == 0):
         result = np.asarray(cv2.resize(result, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
+    else:
+        result = reduce_by_area(result, *shrunk)
     if shrunk != (width, height):
         grown = cv2.resize(result, (width, height), interpolation=cv2.INTER_CUBIC)
         result = np.asarray(grown, np.uint8)

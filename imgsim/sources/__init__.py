@@ -19,7 +19,10 @@ from imgsim.sources import animation, image, video
 from imgsim.sources.files import open_file
 from imgsim.sources.single_frame import read_video_frame
 
-__all__ = ["SUFFIXES", "Media", "open_media", "read_frame", "read_picture"]
+__all__ = ["IMAGE_SUFFIXES", "SUFFIXES", "Media", "open_media", "read_frame", "read_picture"]
+
+IMAGE_SUFFIXES = image.SUFFIXES
+"""Suffixes of still pictures; some of them may move."""
 
 SUFFIXES: frozenset[str] = image.SUFFIXES | animation.SUFFIXES | video.SUFFIXES
 """Suffixes of all kinds, lower-case, with dot."""

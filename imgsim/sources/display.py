@@ -47,14 +47,15 @@ class Display:
         if width * frame.height > max_pixels():
             raise ValueError(too_large(f"{width} x {frame.height} pixels"))
         translucent = any(component.is_alpha for component in frame.format.components)
-        rgb = self._scaler.reformat(
+        converted = self._scaler.reformat(
             frame,
             width=width,
             format="rgba" if translucent else "rgb24",
             # Bilinear is the ffmpeg tool's answer for chroma; widths are worth more care.
             interpolation=None if width == frame.width else "BICUBIC",
-        ).to_ndarray()
-        samples = rgb.astype(np.uint8, copy=False)
+            threads=1,  # more take longer in all, and other cores have the networks to run
+        )
+        samples = _samples(converted)
         if frame.color_trc in _HDR:
             samples = tone_map(samples, Transfer(frame.color_trc), frame.color_primaries)
         return orientation(frame).apply(_over_grey(samples) if translucent else samples)
@@ -73,6 +74,17 @@ def orientation(frame: VideoFrame) -> Orientation:
         if data.type == SideDataType.DISPLAYMATRIX:
             return from_matrix(np.frombuffer(bytes(data), dtype=np.int32).tolist())
     return UPRIGHT
+
+
+def _samples(frame: VideoFrame) -> Pixels:
+    """The samples of a frame of one packed plane, uint8 (height, width, 3 or 4), not copied.
+
+    PyAV's `to_ndarray` copies all of them.
+    """
+    plane = frame.planes[0]
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
+    used = lines[:, : frame.width * len(frame.format.components)]
+    return np.ascontiguousarray(used).reshape(frame.height, frame.width, -1)
 
 
 def _over_grey(rgba: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Pixels:
