@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Table, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from imgsim.domain import MediaInfo, MediaKind, MediaStatus, Vectors
 from imgsim.metrics import ann_recall_at_k
-from imgsim.store import migrations, registry, schema, search
+from imgsim.sampling import ALL_FRAMES
+from imgsim.store import gallery, migrations, registry, schema, search
 from imgsim.store.engine import Session
+from imgsim.store.gallery import StoredMedia
+from imgsim.store.publication import MediaOutcome, Publication
 from imgsim.store.registry import BackboneRow
 from imgsim.store.server import EmbeddedServer
 from imgsim.store.staging import FrameRow
-from imgsim.store.write import MediaOutcome, Writer, open_writer
+from imgsim.store.write import Writer, open_writer
 from imgsim.vectors import l2_normalize, round_to_half
 
 _BATCH = 5_000
@@ -67,6 +70,17 @@ def outcome(name: str, frames: int, status: MediaStatus = MediaStatus.COMPLETE) 
     )
 
 
+def failure(name: str) -> Publication:
+    """A made-up film of which nothing could be decoded, ready for `Writer.publish`."""
+    return Publication(number=0, outcome=outcome(name, 0, MediaStatus.FAILED))
+
+
+def stored(connection: Connection, name: str) -> StoredMedia | None:
+    """The made-up film of this name as the gallery has it."""
+    content_id = f"sha256:{name}"
+    return gallery.survey(connection, [content_id], [], ALL_FRAMES)[content_id].media
+
+
 def frames(indices: range) -> list[FrameRow]:
     """Frames of a made-up film at 25 a second."""
     return [
@@ -101,14 +115,15 @@ def publish_with(
     """As `publish`, with a writer that goes on to others."""
     film = outcome(name, len(vectors))
     half = round_to_half(vectors, range(len(vectors))) if dither else vectors.astype(np.float16)
-    writer.claim(film.content_id, wait=True)
+    writer.claim([film.content_id])
     for start in range(0, len(half), _BATCH):
         part = half[start : start + _BATCH]
         indices = range(start, start + len(part))
-        writer.stage_frames(1, frames(indices))
+        writer.stage_frames([(1, frame) for frame in frames(indices)])
         writer.stage_embeddings(row.backbone_id, [1] * len(part), indices, part)
-    writer.publish(1, film, sampling, {row.backbone_id: len(half)})
-    writer.release(film.content_id)
+    embedded = {row.backbone_id: len(half)}
+    writer.publish([Publication(number=1, outcome=film, sampling=sampling, embedded=embedded)])
+    writer.release([film.content_id])
 
 
 def index_recall(session: Session, row: BackboneRow, queries: Vectors, k: int = 10) -> float:

@@ -35,6 +35,21 @@ def l2_normalize(vectors: Vectors) -> Vectors:
     return unit
 
 
+def unit_rows(vectors: Vectors) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+    """Scale to unit length those rows that have a direction.
+
+    Args:
+        vectors: float32, shape (n, dim).
+
+    Returns:
+        float32, shape (m, dim): the rows that are neither zero nor infinite, as `l2_normalize`
+        scales them; and for each of the n rows whether it is among them.
+    """
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    usable = np.isfinite(lengths) & (lengths > 0)
+    return l2_normalize(vectors[usable]), usable
+
+
 def cosine_distances(queries: Vectors, gallery: Vectors) -> Vectors:
     """1 - cosine similarity of unit vectors: (q, dim) and (n, dim) give float32 (q, n).
 

@@ -12,6 +12,7 @@ from imgsim.backbones.base import Backbone, KerasModel
 from imgsim.backbones.embed import Embedder
 from imgsim.backbones.engine import Engine, is_openvino
 from imgsim.backbones.export_cache import ExportCache
+from imgsim.backbones.portions import Portions
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.errors import EngineUnusable
 
@@ -96,7 +97,7 @@ class PinnedBackbone:
         except RuntimeError:
             return None
 
-    def _embedder(self, forward: _Forward, device: str, engine: str) -> Embedder:
+    def _embedder(self, forward: Portions, device: str, engine: str) -> Embedder:
         return Embedder(
             name=self.name,
             dim=self.dim,

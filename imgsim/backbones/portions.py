@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,12 +34,15 @@ class Portions:
 
     def __call__(self, pictures: PixelBatch) -> Vectors:
         """Pictures (n, s, s, 3) -> (n, dim), for n of 1 or more."""
-        parts: list[Vectors] = []
+        return np.concatenate(list(self.each(pictures)))
+
+    def each(self, pictures: PixelBatch) -> Iterator[Vectors]:
+        """The same in order, a portion at a time, so that the caller may stop in between."""
         at = 0
         while at < len(pictures):
-            parts.append(self._call(pictures[at : at + self._size]))
-            at += len(parts[-1])
-        return np.concatenate(parts)
+            vectors = self._call(pictures[at : at + self._size])
+            at += len(vectors)
+            yield vectors
 
     def _call(self, pictures: PixelBatch) -> Vectors:
         started = time.monotonic()

@@ -87,7 +87,7 @@ def title() -> str:
     return _TITLES.get(backend, backend)
 
 
-def in_portions(run: Callable[[PixelBatch], Vectors], side: int) -> Callable[[PixelBatch], Vectors]:
+def in_portions(run: Callable[[PixelBatch], Vectors], side: int) -> Portions:
     """Let a network that takes pictures of `side` pixels take any number of them at a time."""
     return Portions(run, batch_size(side))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from imgsim.backbones import openvino_runtime, runtime
 from imgsim.backbones.base import Backbone
 from imgsim.backbones.engine import Engine, is_openvino
 from imgsim.backbones.export_cache import ExportCache, network_file
-from imgsim.domain import PixelBatch, Speed, Vectors
+from imgsim.backbones.portions import Portions
+from imgsim.domain import Speed
 
 _FILE = "speed.json"
 _SECONDS = 3.0
@@ -45,9 +45,7 @@ def measure(backbone: Backbone, device: str) -> Speed:
     return Speed(images_per_s=count / float(np.median(took)), device=device)
 
 
-def _forward(
-    backbone: Backbone, device: str, scratch: Path
-) -> tuple[Callable[[PixelBatch], Vectors], str]:
+def _forward(backbone: Backbone, device: str, scratch: Path) -> tuple[Portions, str]:
     """The network as an ingest would run it, and the device."""
     exported = is_openvino(Engine.AUTO, device, cached=True)
     device = runtime.start("cpu" if exported else device)

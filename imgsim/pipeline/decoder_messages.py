@@ -59,6 +59,7 @@ class Ended:
     similar: int  # frames left out because they hardly differ from the one kept before
     error: str | None  # the MediaError's class
     reason: str
+    starved: bool  # it failed for want of memory
 
 
 Message = Opened | Kept | Pulse | Ended

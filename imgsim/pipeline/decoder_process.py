@@ -52,15 +52,17 @@ class _Worker:
             yield from self._kept(task)
         except MediaError as failure:
             error = failure
-        except MemoryError:
+        except MemoryError as failure:
             error = DecodeError(task.path, "needs more memory than decoding is allowed to take")
+            error.__cause__ = failure
         except Exception as failure:  # a fault of imgsim's own must not cost the other files
             error = DecodeError(task.path, f"could not be decoded: {failure!r}")
         decoded = self._media.decoded_frames if self._media else 0
         similar = self._selection.skipped_similar if self._selection else 0
         self._media = self._selection = None
         name, reason = (type(error).__name__, error.reason) if error else (None, "")
-        yield Ended(decoded=decoded, similar=similar, error=name, reason=reason)
+        starved = error is not None and isinstance(error.__cause__, MemoryError)
+        yield Ended(decoded=decoded, similar=similar, error=name, reason=reason, starved=starved)
 
     def _kept(self, task: Task) -> Iterator[Message]:
         with open_media(task.path) as media:

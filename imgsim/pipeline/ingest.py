@@ -16,7 +16,7 @@ from typing import TypeVar
 from imgsim.domain import IngestReport
 from imgsim.errors import DatabaseError, DatabaseUnreachable, MediaError
 from imgsim.pipeline.batch import Lane
-from imgsim.pipeline.decoding import Decoder
+from imgsim.pipeline.decoder_pool import DecoderPool
 from imgsim.pipeline.discover import discover
 from imgsim.pipeline.embedders import Choice, open_networks, register
 from imgsim.pipeline.ingest_run import IngestRun
@@ -99,8 +99,8 @@ def _ingest_files(
         ]
 
     lanes = _patiently(session, prepare, patience.database_s, progress)
-    with closing(Decoder(patience.decoder_s)) as decoder:
-        run = IngestRun(lanes, sampling, decoder, progress)
+    with closing(DecoderPool(patience.decoder_s)) as decoders:
+        run = IngestRun(lanes, sampling, decoders, progress)
 
         def go() -> None:
             with open_writer(session, run.backbones, progress.note) as writer:

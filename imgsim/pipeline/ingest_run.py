@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imgsim.domain import MediaInfo, MediaKind, MediaReport, MediaStatus
 from imgsim.errors import MediaError
-from imgsim.pipeline.batch import BATCH_SIZE, Batch, Lane
+from imgsim.pipeline.batch import Batches, Lane
 from imgsim.pipeline.decoder_messages import Kept, Opened, Task
-from imgsim.pipeline.decoding import Decoder
+from imgsim.pipeline.decoder_pool import DecoderPool, Decoding
 from imgsim.pipeline.file_identity import FileIdentity, identify
 from imgsim.pipeline.job import Job, refused, unchanged
 from imgsim.pipeline.progress import Progress
 from imgsim.reports.readable import readable
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.store import gallery, known_files
-from imgsim.store.paths import remember_path
+from imgsim.store.paths import remember_paths
+from imgsim.store.publication import Publication
 from imgsim.store.write import Writer
 
 _LOOKED_UP_TOGETHER = 500  # paths
+_AHEAD = 64  # files that are claimed and given to decoders before their turn
+_CLAIMED_TOGETHER = 32  # files, and ...
+_READ_TOGETHER = 64 << 20  # ... about so many bytes, since all are read before the first is decoded
 
 
 class IngestRun:
     """The state of one ingest; may go on with another connection when the first one breaks."""
 
     def __init__(
-        self, lanes: Sequence[Lane], sampling: Sampling, decoder: Decoder, progress: Progress
+        self, lanes: Sequence[Lane], sampling: Sampling, decoders: DecoderPool, progress: Progress
     ) -> None:
         """Do nothing yet."""
         self.reports: dict[Path, MediaReport] = {}
         self.frames = 0  # kept, of all media
-        self.elapsed_s = 0.0  # decoding, embedding, writing; without building networks
+        self.elapsed_s = 0.0  # reading, decoding, embedding, writing; without building networks
         self._lanes = lanes
         self.backbones = [lane.backbone for lane in lanes]
         self._sampling = sampling
-        self._decoder = decoder
+        self._decoders = decoders
         self._progress = progress
         self._jobs = 0
-        self._decoded: list[Job] = []  # their last frames are in the batch
+        self._waiting: deque[tuple[Job, Decoding]] = deque()
 
-    def go(self, writer: Writer, files: Iterable[Path]) -> None:
+    def go(self, writer: Writer, files: Sequence[Path]) -> None:
         """Ingest the files that have no report yet.
 
         Raises:
@@ -49,18 +54,19 @@ class IngestRun:
             DatabaseError, BackboneError: it makes no sense to go on.
         """
         self._writer = writer
-        self._batch = Batch(writer, self._lanes, self._progress.note)
-        self._decoded.clear()
+        self._waiting.clear()
+        self._decoders.forget()
         left = self._pass_over_unchanged([path for path in files if path not in self.reports])
-        # Content that is under way elsewhere, in another process or here under another path, is
-        # left for the end, however long it takes then.
-        busy = [path for path in left if not self._take(path)]
-        self._publish_decoded()
-        for path in busy:
-            if not self._take(path):
-                self._progress.note(f"waiting for another imgsim that is at {readable(path.name)}")
-                self._take(path, wait=True)
-            self._publish_decoded()
+        began = time.monotonic()
+        self._batches = Batches(writer, self._lanes, self._progress.note, self._publish)
+        try:
+            # Content that is under way elsewhere, in another process or here under another path,
+            # is left for the end, however long it takes then.
+            for path in self._ingest(left):
+                self._ingest_patiently(path)
+        finally:
+            self._batches.close()
+            self.elapsed_s += time.monotonic() - began
 
     def _pass_over_unchanged(self, paths: Sequence[Path]) -> list[Path]:
         """Report the files that are as they were when the gallery took them; gives the others.
@@ -80,49 +86,73 @@ class IngestRun:
                     left.append(path)
         return left
 
-    def _take(self, path: Path, *, wait: bool = False) -> bool:
-        """Ingest a file; False if its content is claimed elsewhere and we do not wait."""
-        try:
-            identity = identify(path)
-        except MediaError as error:
-            self._report(path, refused(error))
-        else:
-            if not self._writer.claim(identity.content_id, wait=wait):
-                return False
-            self._take_claimed(path, identity)
-        return True
+    def _ingest(self, paths: Sequence[Path]) -> list[Path]:
+        """Ingest files, many of them at once; gives those whose content is claimed elsewhere."""
+        busy = []
+        for some in self._identified(paths):
+            busy.extend(self._admit(some))
+            while len(self._waiting) > _AHEAD:
+                self._collect(*self._waiting.popleft())
+        while self._waiting:
+            self._collect(*self._waiting.popleft())
+        self._batches.finish()
+        return busy
 
-    def _take_claimed(self, path: Path, identity: FileIdentity) -> None:
-        connection, content = self._writer.connection, identity.content_id
-        known = gallery.survey(connection, content, self.backbones, self._sampling)
-        if known.media and not known.present:
-            remember_path(connection, known.media.media_id, path, identity.lasting_status)
-            self._writer.release(content)
-            self._report(path, unchanged(path, known.media, min(known.covered.values())))
-            return
-        self._jobs += 1
-        job = Job.begin(self._jobs, path, identity, known)
-        started = time.monotonic()
-        self._decode(job)
-        self._decoded.append(job)
-        self.elapsed_s += time.monotonic() - started
-        self._progress.done(path)
-        # A video is worth a batch that is not full; pictures wait until they fill one.
-        if _is_video(job) or len(self._decoded) >= BATCH_SIZE:
-            self._publish_decoded()
+    def _ingest_patiently(self, path: Path) -> None:
+        """Ingest a file whose content somebody is at, once they are done."""
+        for some in self._identified([path]):
+            (identity,) = some.values()
+            if not self._writer.claim([identity.content_id]):
+                self._progress.note(f"waiting for another imgsim that is at {readable(path.name)}")
+                self._writer.claim_patiently(identity.content_id)
+            self._admit_claimed(some)
+        self._ingest([])
 
-    def _build_networks(self, job: Job) -> None:
-        """Take the time off the clock: building takes seconds and is no part of the speed."""
-        started = time.monotonic()
-        for lane in self._lanes:
-            if job.wants(lane.backbone.backbone_id):
-                lane.network.embedder(self._progress.note)
-        self.elapsed_s -= time.monotonic() - started
+    def _identified(self, paths: Sequence[Path]) -> Iterator[dict[Path, FileIdentity]]:
+        """Files with what they hold, some at a time; files that cannot be read are reported."""
+        some: dict[Path, FileIdentity] = {}
+        size = 0
+        for path in paths:
+            try:
+                some[path] = identify(path)
+            except MediaError as error:
+                self._report(path, refused(error))
+                continue
+            size += some[path].status.st_size
+            if len(some) >= _CLAIMED_TOGETHER or size >= _READ_TOGETHER:
+                yield some
+                some, size = {}, 0
+        if some:
+            yield some
 
-    def _decode(self, job: Job) -> None:
-        """Put the kept frames of a media into the batch; what ends it early is noted in the job."""
+    def _admit(self, files: dict[Path, FileIdentity]) -> list[Path]:
+        """Have what is left to do of some files done; gives those claimed elsewhere."""
+        first = {identity.content_id: path for path, identity in reversed(files.items())}
+        claimed = self._writer.claim(list(first))
+        mine = {first[each]: files[first[each]] for each in first if each in claimed}
+        self._admit_claimed({path: mine[path] for path in files if path in mine})
+        return [path for path in files if path not in mine]
+
+    def _admit_claimed(self, files: dict[Path, FileIdentity]) -> None:
+        connection = self._writer.connection
+        contents = [identity.content_id for identity in files.values()]
+        known = gallery.survey(connection, contents, self.backbones, self._sampling)
+        for path, identity in files.items():
+            survey = known[identity.content_id]
+            if survey.media and not survey.present:
+                seen = (survey.media.media_id, path, identity.lasting_status)
+                remember_paths(connection, [seen])
+                self._writer.release([identity.content_id])
+                self._report(path, unchanged(path, survey.media, min(survey.covered.values())))
+            else:
+                self._jobs += 1
+                job = Job.begin(self._jobs, path, identity, survey)
+                decoding = self._decoders.submit(self._task(job), identity.status.st_size)
+                self._waiting.append((job, decoding))
+
+    def _task(self, job: Job) -> Task:
         wanting = [lane for lane in self._lanes if job.wants(lane.backbone.backbone_id)]
-        task = Task(
+        return Task(
             path=job.path,
             sampling=self._sampling,
             sides=frozenset(lane.network.pinned.input_size for lane in wanting),
@@ -132,8 +162,11 @@ class IngestRun:
                 )
             ),
         )
+
+    def _collect(self, job: Job, decoding: Decoding) -> None:
+        """Put the kept frames of a media into batches; what ends it early is noted in the job."""
         try:
-            for message in self._decoder.decode(task):
+            for message in decoding.messages():
                 if isinstance(message, Opened):
                     self._open(job, message.info)
                 else:
@@ -141,10 +174,13 @@ class IngestRun:
                     self._progress.at(job.path, message.share, self.frames)
         except MediaError as error:
             job.error = error
-        job.decoded_frames = self._decoder.decoded_frames
-        job.similar_frames = self._decoder.similar_frames
+        job.decoded_frames = decoding.decoded_frames
+        job.similar_frames = decoding.similar_frames
         if not job.identity.still_holds(job.path):
             job.drop("changed while it was being read; ingest it again when it is complete")
+        # A video is worth a batch that is not full; pictures wait until they fill one.
+        self._batches.end(job, in_haste=_is_video(job))
+        self._progress.done(job.path)
 
     def _open(self, job: Job, info: MediaInfo) -> None:
         job.info = info
@@ -156,6 +192,14 @@ class IngestRun:
                 "(--every 1 takes all)"
             )
 
+    def _build_networks(self, job: Job) -> None:
+        """Take the time off the clock: building takes seconds and is no part of the speed."""
+        started = time.monotonic()
+        for lane in self._lanes:
+            if job.wants(lane.backbone.backbone_id):
+                lane.network.embedder(self._progress.note)
+        self.elapsed_s -= time.monotonic() - started
+
     def _keep(self, job: Job, kept: Kept) -> None:
         self.frames += 1
         wants = False
@@ -166,30 +210,35 @@ class IngestRun:
             elif job.wants(key):
                 job.embedded[key] += 1
         if wants and kept.prepared is not None:
-            self._batch.add(job, kept.prepared)
+            self._batches.add(job, kept.prepared)
 
-    def _publish_decoded(self) -> None:
-        """Empty the batch; then every media decoded so far is complete in staging."""
-        started = time.monotonic()
-        self._batch.flush()
-        for job in self._decoded:
-            outcome = job.outcome()
-            if job.dropped:
-                pass  # of the content that was read nothing may be left anywhere
-            elif outcome.status is MediaStatus.FAILED:
-                self._writer.record_failure(outcome)
-            else:
-                key = job.sampling.key_for(outcome.info.kind if outcome.info else None)
-                self._writer.publish(job.number, outcome, key, job.embedded)
-            self._writer.release(job.content_id)
+    def _publish(self, jobs: Sequence[Job]) -> None:
+        """Make media visible that are complete in staging."""
+        self._writer.publish(
+            [_publication(job) for job in jobs if not job.dropped],
+            # Of what changed while it was read, nothing may be left anywhere.
+            dropped=[job.number for job in jobs if job.dropped],
+        )
+        self._writer.release([job.content_id for job in jobs])
+        for job in jobs:
             self.reports[job.path] = job.report()
-        self._decoded.clear()
-        self.elapsed_s += time.monotonic() - started
 
     def _report(self, path: Path, report: MediaReport) -> None:
         """Note what became of a file that needs no decoding."""
         self.reports[path] = report
         self._progress.done(path)
+
+
+def _publication(job: Job) -> Publication:
+    outcome = job.outcome()
+    if outcome.status is MediaStatus.FAILED:
+        return Publication(number=job.number, outcome=outcome)
+    return Publication(
+        number=job.number,
+        outcome=outcome,
+        sampling=job.sampling.key_for(outcome.info.kind if outcome.info else None),
+        embedded=job.embedded,
+    )
 
 
 def _is_video(job: Job) -> bool:

@@ -11,7 +11,7 @@ from imgsim.errors import MediaError, MediaNotFound, SpecialFile
 from imgsim.pipeline.file_identity import FileIdentity
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.store.gallery import StoredMedia, Survey
-from imgsim.store.write import MediaOutcome
+from imgsim.store.publication import MediaOutcome
 
 
 @dataclass(kw_only=True, slots=True)

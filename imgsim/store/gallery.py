@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, any_, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    any_,
+    literal,
+    select,
+)
 
 from imgsim.domain import MediaInfo, MediaKind, MediaStatus
 from imgsim.sampling import Sampling
@@ -62,14 +72,6 @@ MEDIA_COLUMNS: tuple[ColumnElement[Any], ...] = (
 )
 
 
-def find_media(connection: Connection, content_id: str) -> StoredMedia | None:
-    """The media with this content; None when it was never seen."""
-    row = connection.execute(
-        select(*MEDIA_COLUMNS).where(schema.media.c.content_id == content_id)
-    ).one_or_none()
-    return stored_media(row) if row else None
-
-
 def stored_media(row: Row[Any]) -> StoredMedia:
     """The media of a row that has MEDIA_COLUMNS."""
     return StoredMedia(
@@ -85,34 +87,62 @@ def stored_media(row: Row[Any]) -> StoredMedia:
 
 
 def survey(
-    connection: Connection, content_id: str, backbones: Sequence[BackboneRow], sampling: Sampling
+    connection: Connection,
+    content_ids: Sequence[str],
+    backbones: Sequence[BackboneRow],
+    sampling: Sampling,
+) -> dict[str, Survey]:
+    """Find out what is left to do for contents: two queries, and more for those half done."""
+    columns = schema.media.c
+    rows = connection.execute(
+        select(columns.content_id, *MEDIA_COLUMNS).where(
+            columns.content_id == any_(literal(list(content_ids), ARRAY(Text)))
+        )
+    )
+    known = {row.content_id: stored_media(row) for row in rows}
+    covered = _covered(connection, list(known.values()), sampling)
+    return {each: _survey(connection, known.get(each), covered, backbones) for each in content_ids}
+
+
+def _survey(
+    connection: Connection,
+    media: StoredMedia | None,
+    covered: dict[tuple[int, int], int],
+    backbones: Sequence[BackboneRow],
 ) -> Survey:
-    """Find out what is left to do for a content."""
-    media = find_media(connection, content_id)
-    covered: dict[int, int] = {}
-    present: dict[int, set[int]] = {}
-    for row in backbones:
-        done = _covered(connection, media, row, sampling) if media else None
-        if done is not None:
-            covered[row.backbone_id] = done
-        else:
-            present[row.backbone_id] = (
-                _embedded_indices(connection, media.media_id, row) if media else set()
-            )
-    return Survey(media=media, covered=covered, present=present)
+    if media is None:
+        return Survey(media=None, covered={}, present={row.backbone_id: set() for row in backbones})
+    done = {
+        row.backbone_id: covered[media.media_id, row.backbone_id]
+        for row in backbones
+        if (media.media_id, row.backbone_id) in covered
+    }
+    present = {
+        row.backbone_id: _embedded_indices(connection, media.media_id, row)
+        for row in backbones
+        if row.backbone_id not in done
+    }
+    return Survey(media=media, covered=done, present=present)
 
 
 def _covered(
-    connection: Connection, media: StoredMedia, backbone: BackboneRow, sampling: Sampling
-) -> int | None:
+    connection: Connection, media: Sequence[StoredMedia], sampling: Sampling
+) -> dict[tuple[int, int], int]:
+    """By media and backbone: the frames with an embedding, where the sampling is done with."""
+    if not media:
+        return {}
     columns = schema.coverage.c
-    return connection.execute(
-        select(columns.embedded).where(
-            columns.media_id == media.media_id,
-            columns.backbone_id == backbone.backbone_id,
-            columns.sampling == media.sampling_key(sampling),
+    wanted = {each.media_id: each.sampling_key(sampling) for each in media}
+    rows = connection.execute(
+        select(columns.media_id, columns.backbone_id, columns.sampling, columns.embedded).where(
+            columns.media_id == any_(literal(list(wanted), ARRAY(BigInteger)))
         )
-    ).scalar_one_or_none()
+    )
+    return {
+        (row.media_id, row.backbone_id): row.embedded
+        for row in rows
+        if row.sampling == wanted[row.media_id]
+    }
 
 
 def _embedded_indices(connection: Connection, media_id: int, backbone: BackboneRow) -> set[int]:

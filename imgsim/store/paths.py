@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from sqlalchemy import (
     FromClause,
     LargeBinary,
     Select,
+    Text,
     any_,
+    bindparam,
     exists,
     func,
     literal,
@@ -41,35 +43,32 @@ def is_settled(stat: os.stat_result) -> bool:
     return 0 <= stat.st_mtime_ns <= time.time_ns() - _SETTLED_NS
 
 
-def remember_path(
-    connection: Connection, media_id: int, path: Path, stat: os.stat_result | None = None
+def remember_paths(
+    connection: Connection, seen: Sequence[tuple[int, Path, os.stat_result | None]]
 ) -> None:
-    """Note that a media lies at an absolute path on this machine now.
+    """Note that media lie at absolute paths on this machine now.
 
     Args:
         connection: in autocommit or a transaction.
-        media_id: which media; nothing is noted when it was deleted meanwhile.
-        path: where.
-        stat: of the file before its content was read, if it was settled then: an unchanged file
-            is known by it later on, without being read.
+        seen: for each path its media, which may have been deleted meanwhile: then nothing is noted;
+            the path; and the status of the file before its content was read, if it was settled
+            then: an unchanged file is known by it later on, without being read.
     """
-    raw = os.fsencode(path)
+    given: dict[str, ColumnElement[Any]] = {
+        "media_id": bindparam("media", type_=BigInteger),
+        "host": literal(HOST),
+        "path_raw": bindparam("path_raw", type_=LargeBinary),
+        "path": bindparam("path", type_=Text),
+        "size_bytes": bindparam("size_bytes", type_=BigInteger),
+        "mtime_ns": bindparam("mtime_ns", type_=BigInteger),
+    }
     # The lock waits for whoever deletes the media; without it, the foreign key would refuse.
-    row = (
-        select(
-            schema.media.c.media_id,
-            literal(HOST),
-            literal(raw, LargeBinary),
-            literal(readable(raw)),
-            literal(stat.st_size if stat else None, BigInteger),
-            literal(stat.st_mtime_ns if stat else None, BigInteger),
-        )
-        .where(schema.media.c.media_id == media_id)
-        .with_for_update(read=True, key_share=True)
+    there = (
+        select(*given.values())
+        .where(schema.media.c.media_id == given["media_id"])
+        .with_for_update(read=True, key_share=True, of=schema.media)
     )
-    statement = insert(schema.media_path).from_select(
-        ["media_id", "host", "path_raw", "path", "size_bytes", "mtime_ns"], row
-    )
+    statement = insert(schema.media_path).from_select(list(given), there)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["host", "path_raw", "media_id"],
@@ -78,7 +77,17 @@ def remember_path(
                 "size_bytes": statement.excluded.size_bytes,
                 "mtime_ns": statement.excluded.mtime_ns,
             },
-        )
+        ),
+        [
+            {
+                "media": media_id,
+                "path_raw": os.fsencode(path),
+                "path": readable(os.fsencode(path)),
+                "size_bytes": stat.st_size if stat else None,
+                "mtime_ns": stat.st_mtime_ns if stat else None,
+            }
+            for media_id, path, stat in seen
+        ],
     )
 
 

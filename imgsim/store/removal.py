@@ -105,7 +105,7 @@ def _remove(connection: Connection, paths: Sequence[PathHere]) -> tuple[int, int
     """Delete these rows and media without any; returns how many media, and frames of theirs."""
     media, place, frame = schema.media, schema.media_path, schema.frame
     media_ids = _among({path.media_id for path in paths})
-    # Media before paths, as `remember_path` locks them: a path that is noted just now either is
+    # Media before paths, as `remember_paths` locks them: a path that is noted just now either is
     # there for the statement below, or finds its media gone.
     connection.execute(
         select(media.c.media_id)

@@ -12,12 +12,16 @@ from typing import Any
 
 from pgvector import HalfVector
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     Column,
     Connection,
     Integer,
     MetaData,
     Select,
     Table,
+    TableValuedAlias,
+    func,
     literal,
     select,
     text,
@@ -65,13 +69,16 @@ class Staging:
         for table in metadata.tables.values():
             connection.execute(CreateTable(table))
 
-    def add_frames(self, media: int, frames: Sequence[FrameRow]) -> None:
-        """Copy frames of one media in."""
+    def add_frames(self, frames: Sequence[tuple[int, FrameRow]]) -> None:
+        """Copy frames in, each with the number of its media."""
         types = ["int4", "int4", "int8", "float8", "bool", "bytea"]
         self._copy(
             self._frames,
             types,
-            [(media, f.frame_index, f.pts, f.timestamp_s, f.is_blank, f.thumbnail) for f in frames],
+            [
+                (media, f.frame_index, f.pts, f.timestamp_s, f.is_blank, f.thumbnail)
+                for media, f in frames
+            ],
         )
 
     def add_embeddings(
@@ -87,20 +94,29 @@ class Staging:
             ],
         )
 
-    def frames(self, media: int, media_id: int) -> Select[Any]:
-        """Rows for imgsim.frame, with the key under which the media is published."""
-        staged = self._frames.c
-        return select(literal(media_id), *(staged[name] for name in FRAME_COLUMNS)).where(
-            staged.media_number == media
+    def frames(self, media: Sequence[int], media_ids: Sequence[int]) -> Select[Any]:
+        """Rows for imgsim.frame, of media with the keys under which they are published."""
+        staged, published = self._frames.c, _published(media, media_ids)
+        return (
+            select(published.c.media_id, *(staged[name] for name in FRAME_COLUMNS))
+            .where(staged.media_number == published.c.media_number)
+            .order_by(staged.media_number, staged.frame_index)
         )
 
-    def embeddings(self, backbone_id: int, media: int, media_id: int) -> Select[Any]:
+    def embeddings(
+        self, backbone_id: int, media: Sequence[int], media_ids: Sequence[int]
+    ) -> Select[Any]:
         """Rows for an embedding table, of frames that are in imgsim.frame already."""
         staged, frame = self._embeddings[backbone_id].c, schema.frame.c
-        return select(frame.frame_id, staged.embedding).where(
-            frame.media_id == media_id,
-            staged.media_number == media,
-            staged.frame_index == frame.frame_index,
+        published = _published(media, media_ids)
+        return (
+            select(frame.frame_id, staged.embedding)
+            .where(
+                staged.media_number == published.c.media_number,
+                frame.media_id == published.c.media_id,
+                frame.frame_index == staged.frame_index,
+            )
+            .order_by(frame.frame_id)
         )
 
     def clear(self) -> None:
@@ -124,6 +140,17 @@ class Staging:
             copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
+
+
+def _published(media: Sequence[int], media_ids: Sequence[int]) -> TableValuedAlias:
+    """A row for each media: its number in staging and its key."""
+    return (
+        func.unnest(
+            literal(list(media), ARRAY(Integer)), literal(list(media_ids), ARRAY(BigInteger))
+        )
+        .table_valued("media_number", "media_id")
+        .render_derived(name="published")
+    )
 
 
 def _table(metadata: MetaData, name: str, columns: Sequence[Column[Any]]) -> Table:

@@ -14,6 +14,7 @@ from imgsim.domain import Vectors
 from imgsim.pipeline.measuring import Measures
 from imgsim.store import evaluations, indexes, matrix, paths, search
 from imgsim.store.engine import Session
+from imgsim.store.publication import Publication
 from imgsim.store.server import EmbeddedServer
 from imgsim.store.write import open_writer
 from imgsim.vectors import l2_normalize, round_to_half
@@ -88,12 +89,15 @@ def test_a_path_leads_to_what_lies_there_now(session: Session) -> None:
             film = type(film)(
                 **{name: getattr(film, name) for name in film.__slots__} | {"path": Path("/f/x")}
             )
-            writer.claim(film.content_id, wait=True)
-            writer.stage_frames(number, frames(range(1)))
+            writer.claim([film.content_id])
+            writer.stage_frames([(number, frame) for frame in frames(range(1))])
             half = round_to_half(vectors, [0])
             writer.stage_embeddings(row.backbone_id, [number], range(1), half)
-            writer.publish(number, film, "all", {row.backbone_id: 1})
-            writer.release(film.content_id)
+            embedded = {row.backbone_id: 1}
+            writer.publish(
+                [Publication(number=number, outcome=film, sampling="all", embedded=embedded)]
+            )
+            writer.release([film.content_id])
     found = paths.media_at_paths(session, [Path("/f/x"), Path("/f/y")])
     with session.connect() as connection:
         newest = connection.execute(text("SELECT max(media_id) FROM imgsim.media")).scalar_one()

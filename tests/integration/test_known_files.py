@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, event, select
 
-from benchmarks.gallery import backbone, clustered, outcome, publish
+from benchmarks.gallery import backbone, clustered, failure, publish, stored
 from imgsim.domain import MediaKind, MediaStatus
 from imgsim.pipeline.file_identity import identify
 from imgsim.sampling import ALL_FRAMES, Sampling
-from imgsim.store import gallery, schema
+from imgsim.store import schema
 from imgsim.store.engine import Session
 from imgsim.store.known_files import covered_files
-from imgsim.store.paths import remember_path
+from imgsim.store.paths import remember_paths
 from imgsim.store.write import open_writer
 
 DIM = 16
@@ -32,10 +32,10 @@ def _file(path: Path, content: str = "film", age_s: float = 3600) -> Path:
 
 def _remember(session: Session, name: str, path: Path, *, stat: bool = True) -> None:
     with session.connect() as connection:
-        media = gallery.find_media(connection, f"sha256:{name}")
+        media = stored(connection, name)
         assert media is not None
         status = identify(path).lasting_status if stat else None
-        remember_path(connection, media.media_id, path, status)
+        remember_paths(connection, [(media.media_id, path, status)])
 
 
 def _known(session: Session, *paths: Path) -> dict[Path, str]:
@@ -129,10 +129,10 @@ def test_a_path_of_a_media_that_was_deleted_meanwhile_is_not_noted(
     session: Session, film: Path
 ) -> None:
     with session.connect() as connection:
-        media = gallery.find_media(connection, "sha256:film")
+        media = stored(connection, "film")
         assert media is not None
         connection.execute(delete(schema.media))
-        remember_path(connection, media.media_id, film, film.stat())
+        remember_paths(connection, [(media.media_id, film, film.stat())])
         assert connection.execute(schema.media_path.select()).all() == []
 
 
@@ -162,7 +162,7 @@ def test_what_failed_is_never_covered(session: Session, film: Path, tmp_path: Pa
     one = backbone(session, "net", DIM)
     broken = _file(tmp_path / "broken.mp4")
     with open_writer(session, []) as writer:
-        writer.record_failure(outcome("broken", 0, MediaStatus.FAILED))
+        writer.publish([failure("broken")])
     _remember(session, "broken", broken)
     with session.connect() as connection:
         assert set(covered_files(connection, [broken, film], [one], ALL_FRAMES)) == {film}

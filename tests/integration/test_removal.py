@@ -83,7 +83,7 @@ def test_a_content_that_is_being_ingested_is_left_alone(
     imgsim("ingest", *photos)
     (line,) = imgsim("media", "list", photos[0], "--format", "json").json()
     with open_writer(session, []) as writer:
-        assert writer.claim(line["content_id"], wait=False)
+        assert writer.claim([line["content_id"]])
         ran = imgsim("forget", *photos)
         assert ran.code == 4
         assert f"{photos[0]}: is being ingested just now" in ran.err

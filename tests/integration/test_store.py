@@ -11,15 +11,26 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
-from benchmarks.gallery import backbone, clustered, frames, outcome, publish, sizes
+from benchmarks.gallery import (
+    backbone,
+    clustered,
+    failure,
+    frames,
+    outcome,
+    publish,
+    sizes,
+    stored,
+)
 from imgsim.domain import MediaStatus
 from imgsim.errors import BackboneNotIngested, DatabaseError, EmptyGallery
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.store import gallery, indexes, registry, search
 from imgsim.store.engine import Session
-from imgsim.store.paths import readable, remember_path, usable_paths
+from imgsim.store.paths import readable, remember_paths, usable_paths
+from imgsim.store.publication import Publication
+from imgsim.store.registry import BackboneRow
 from imgsim.store.write import open_writer
-from imgsim.vectors import exact_search
+from imgsim.vectors import exact_search, round_to_half
 
 DIM = 16
 
@@ -54,11 +65,11 @@ def test_equal_distances_are_ranked_by_frame_id(session: Session) -> None:
 def test_a_media_that_was_never_published_leaves_nothing(session: Session) -> None:
     net = backbone(session, "net", DIM)
     with open_writer(session, [net]) as writer:
-        writer.claim("sha256:film", wait=False)
-        writer.stage_frames(1, frames(range(3)))
+        writer.claim(["sha256:film"])
+        writer.stage_frames([(1, frame) for frame in frames(range(3))])
     assert sizes(session, net) == (0, 0, [0])
     with open_writer(session, [net]) as writer:
-        assert writer.claim("sha256:film", wait=False), "the claim went with its connection"
+        assert writer.claim(["sha256:film"]), "the claim went with its connection"
 
 
 def test_a_publication_that_fails_half_way_leaves_nothing(session: Session) -> None:
@@ -72,12 +83,48 @@ def test_a_publication_that_fails_half_way_leaves_nothing(session: Session) -> N
 
 def test_a_content_is_claimed_once(session: Session) -> None:
     with open_writer(session, []) as first, open_writer(session, []) as second:
-        assert first.claim("sha256:a", wait=False)
-        assert not first.claim("sha256:a", wait=False)
-        assert not second.claim("sha256:a", wait=False)
-        assert second.claim("sha256:b", wait=False)
-        first.release("sha256:a")
-        assert second.claim("sha256:a", wait=True)
+        assert first.claim(["sha256:a", "sha256:c"]) == {"sha256:a", "sha256:c"}
+        assert first.claim(["sha256:a"]) == set()
+        assert second.claim(["sha256:b", "sha256:a"]) == {"sha256:b"}
+        with pytest.raises(ValueError, match="held"):
+            second.claim_patiently("sha256:a")
+        second.release(["sha256:b"])
+        first.release(["sha256:a"])
+        second.claim_patiently("sha256:a")
+        assert first.claim(["sha256:a"]) == set()
+
+
+def test_media_are_published_together_each_with_what_is_its_own(session: Session) -> None:
+    """Two that come out whole, one that failed, one that is dropped, and one still under way."""
+    net, vectors = backbone(session, "net", DIM), clustered(6, DIM, seed=0)
+    with open_writer(session, [net]) as writer:
+        writer.stage_frames(
+            [(number, frame) for number in (1, 2, 4, 5) for frame in frames(range(number))]
+        )
+        half = round_to_half(vectors, range(6))
+        writer.stage_embeddings(net.backbone_id, [1, 2, 2, 4, 5, 5], [0, 0, 1, 3, 0, 4], half)
+        ready = [whole(1, net, 1), whole(2, net, 2), failure("film3")]
+        writer.publish(ready, dropped=[4])
+        assert sizes(session, net) == (3, 3, [3])
+        writer.publish([whole(5, net, 2)])
+    assert sizes(session, net) == (4, 8, [5])
+    found = {
+        (Path(hit.frame.path).stem, hit.frame.frame_index)
+        for vector in vectors
+        for hit in search.nearest(session, net, vector, 1).hits
+        if hit.distance < 1e-3
+    }
+    assert found == {("film1", 0), ("film2", 0), ("film2", 1), ("film5", 0), ("film5", 4)}
+
+
+def whole(number: int, net: BackboneRow, embedded: int) -> Publication:
+    """A film of so many frames as its number."""
+    return Publication(
+        number=number,
+        outcome=outcome(f"film{number}", number),
+        sampling="all",
+        embedded={net.backbone_id: embedded},
+    )
 
 
 def test_publishing_again_adds_what_is_missing_and_nothing_twice(session: Session) -> None:
@@ -98,9 +145,9 @@ def test_the_survey_tells_what_is_left(session: Session) -> None:
     one, two = backbone(session, "one", DIM), backbone(session, "two", DIM)
     publish(session, one, clustered(5, DIM, seed=0), sampling="every=2")
     with session.connect() as connection:
-        done = gallery.survey(connection, "sha256:film", [one, two], Sampling(every=2))
-        other = gallery.survey(connection, "sha256:film", [one], ALL_FRAMES)
-        unknown = gallery.survey(connection, "sha256:new", [one], ALL_FRAMES)
+        asked = ["sha256:film", "sha256:new"]
+        done = gallery.survey(connection, asked, [one, two], Sampling(every=2))["sha256:film"]
+        other, unknown = gallery.survey(connection, asked, [one], ALL_FRAMES).values()
     assert done.covered == {one.backbone_id: 5}
     assert done.present == {two.backbone_id: set()}
     assert other.present == {one.backbone_id: {0, 1, 2, 3, 4}}
@@ -111,11 +158,10 @@ def test_a_failure_does_not_overwrite_what_was_decoded(session: Session) -> None
     net = backbone(session, "net", DIM)
     publish(session, net, clustered(5, DIM, seed=0))
     with open_writer(session, []) as writer:
-        writer.record_failure(outcome("film", 0, MediaStatus.FAILED))
-        writer.record_failure(outcome("broken", 0, MediaStatus.FAILED))
+        writer.publish([failure("film"), failure("broken")])
     with session.connect() as connection:
-        film = gallery.find_media(connection, "sha256:film")
-        broken = gallery.find_media(connection, "sha256:broken")
+        film = stored(connection, "film")
+        broken = stored(connection, "broken")
     assert film is not None
     assert (film.status, film.decoded_frames) == (MediaStatus.COMPLETE, 5)
     assert broken is not None
@@ -138,16 +184,14 @@ def test_a_file_that_was_saved_anew_leaves_the_old_content_findable(
     here.touch()
     with session.connect() as connection:
         identifiers = [
-            media.media_id
-            for name in ("old", "new")
-            if (media := gallery.find_media(connection, f"sha256:{name}"))
+            media.media_id for name in ("old", "new") if (media := stored(connection, name))
         ]
         for media_id in identifiers:
-            remember_path(connection, media_id, here)
+            remember_paths(connection, [(media_id, here, None)])
         assert usable_paths(connection, identifiers) == dict.fromkeys(identifiers, here)
         copy = tmp_path / "copy.mp4"
         copy.touch()
-        remember_path(connection, identifiers[0], copy)
+        remember_paths(connection, [(identifiers[0], copy, None)])
         assert usable_paths(connection, identifiers) == dict(
             zip(identifiers, [copy, here], strict=True)
         )
