@@ -82,8 +82,10 @@ class Measures:
             return
         more = 0 if own is None else 1
         ks = [k for k in sorted(set(self.ks)) if k + more <= search.MAX_EF_SEARCH]
+        with session.connect() as connection:
+            tuned = indexes.ef_search_of(connection, row)
         # What a search of one width gives for a small k is the beginning of what it gives for more.
-        widest = {search.width(k + more): k + more for k in ks}
+        widest = {search.width(k + more, tuned): k + more for k in ks}
         found = {
             width: evaluations.found_by_index(session, row, queries, k)
             for width, k in widest.items()
@@ -92,7 +94,7 @@ class Measures:
         if ks and (rows := table.rows) > more:
             exact = matrix.nearest_of_many(session, row, queries, ks[-1] + more)[0].tolist()
             for k in ks:
-                answers = zip(exact, found[search.width(k + more)], strict=True)
+                answers = zip(exact, found[search.width(k + more, tuned)], strict=True)
                 values = [
                     metrics.ann_recall_at_k([_without(own, at, a)], [_without(own, at, b)], k)
                     for at, (a, b) in enumerate(answers)

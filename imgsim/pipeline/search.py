@@ -101,7 +101,7 @@ def _ask(
         backbone_id=row.backbone_id,
         backbone=row.name,
         exact=exact,
-        ef_search=None if exact else search.width(k),
+        ef_search=answers[0].ef_search if answers else None,
         embed_s=embed_s,
         search_s=time.monotonic() - began,
     )

@@ -27,6 +27,7 @@ from imgsim.domain import Vectors
 from imgsim.evaluation import Evaluation, Measurement
 from imgsim.store import matrix, paths, result_schema, schema, search
 from imgsim.store.engine import Session
+from imgsim.store.indexes import ef_search_of
 from imgsim.store.registry import BackboneRow
 from imgsim.vectors import l2_normalize
 
@@ -119,7 +120,7 @@ def found_by_index(
     Through the HNSW index, which the table must have, at the ef_search that a search for k uses.
     """
     with session.transaction() as connection:
-        search.set_width(connection, search.width(k))
+        search.set_width(connection, search.width(k, ef_search_of(connection, backbone)))
         found = []
         for query in queries:
             rows = connection.execute(search.index_neighbours(backbone, query, k)).all()

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, case, func, null, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from imgsim.domain import TableStatus
@@ -29,6 +29,10 @@ on, a scan on 2 cores takes more than 20 ms, and more than twice as long as the 
 M = 16
 EF_CONSTRUCTION = 64
 """pgvector's defaults."""
+
+DEFAULT_EF_SEARCH = 100
+"""Of an index that was not tuned. Wider than pgvector's 40, for recall; benchmarks/exact_or_hnsw.py
+measures it at this width."""
 
 _MAX_BUILD_MEMORY_MB = 1024
 
@@ -52,6 +56,15 @@ def is_indexed(session: Session, backbone: BackboneRow) -> bool:
     """Whether searches by this backbone follow an index."""
     with session.connect() as connection:
         return has_index(connection, backbone)
+
+
+def ef_search_of(connection: Connection, backbone: BackboneRow) -> int:
+    """The hnsw.ef_search of searches by this backbone: as `imgsim index tune` found it, or 100."""
+    record = schema.hnsw_index.c
+    tuned: int | None = connection.execute(
+        select(record.ef_search).where(record.backbone_id == backbone.backbone_id)
+    ).scalar_one_or_none()
+    return DEFAULT_EF_SEARCH if tuned is None else tuned
 
 
 def _relation(connection: Connection, name: str) -> int | None:
@@ -158,7 +171,7 @@ def _build(connection: Connection, backbone: BackboneRow, notice: Callable[[str]
     if has_index(connection, backbone):
         connection.execute(text(f"DROP INDEX {schema.SCHEMA}.{name}"))
     connection.execute(text(f"ALTER INDEX {schema.SCHEMA}.{new} RENAME TO {name}"))
-    _record(connection, backbone, rows, build_s)
+    _record(connection, backbone, rows, build_s, notice)
     return build_s
 
 
@@ -214,7 +227,21 @@ def _provide_memory(connection: Connection, rows: int, dim: int) -> None:
     )
 
 
-def _record(connection: Connection, backbone: BackboneRow, rows: int, build_s: float) -> None:
+def _record(
+    connection: Connection,
+    backbone: BackboneRow,
+    rows: int,
+    build_s: float,
+    notice: Callable[[str], None],
+) -> None:
+    """Note how the index was built, and what of the tuning of the one before still holds.
+
+    That was measured on another graph. A width over the default stays all the same: somebody wanted
+    more recall than the default gives, and as tables grow, recall falls rather than rises. A width
+    under it goes: that the old graph could be searched so narrowly promises nothing of the new one.
+    The recall goes in either case.
+    """
+    before = ef_search_of(connection, backbone)
     values = {
         "m": M,
         "ef_construction": EF_CONSTRUCTION,
@@ -224,9 +251,23 @@ def _record(connection: Connection, backbone: BackboneRow, rows: int, build_s: f
             text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
         ).scalar_one(),
     }
+    width = schema.hnsw_index.c.ef_search
     statement = insert(schema.hnsw_index).values(backbone_id=backbone.backbone_id, **values)
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["backbone_id"], set_={**values, "built_at": func.now()}
+            index_elements=["backbone_id"],
+            set_={
+                **values,
+                "built_at": func.now(),
+                "ef_search": case((width > DEFAULT_EF_SEARCH, width)),
+                "tuned_recall": null(),
+                "tuned_k": null(),
+            },
         )
     )
+    if before != DEFAULT_EF_SEARCH:
+        notice(
+            f"ef_search {before} of {backbone.slug} was tuned on the index before this one; it is "
+            f"{ef_search_of(connection, backbone)} now, and `imgsim index tune -b {backbone.name}` "
+            "measures it anew"
+        )

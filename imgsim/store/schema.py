@@ -200,5 +200,14 @@ hnsw_index = Table(
     Column("build_s", Double, nullable=False, comment="Seconds the build took"),
     Column("pgvector_version", Text, nullable=False, comment="Extension version that built it"),
     moment_column("built_at", "When the build ended"),
+    Column("ef_search", Integer, comment="Of searches, by `imgsim index tune`; null: 100"),
+    Column(
+        "tuned_recall",
+        Double,
+        comment="Share of the exact neighbours that the index finds at ef_search; null: not "
+        "measured on this index",
+    ),
+    Column("tuned_k", Integer, comment="How many neighbours were asked for then"),
+    CheckConstraint("ef_search BETWEEN 1 AND 1000", name="ef_search"),
     comment="How each HNSW index was built; never read from the index's name",
 )

@@ -27,14 +27,11 @@ from sqlalchemy import (
 from imgsim.domain import FrameRef, Hit, MediaKind, Vectors
 from imgsim.store import matrix, paths, schema
 from imgsim.store.engine import Session
-from imgsim.store.indexes import has_index
+from imgsim.store.indexes import DEFAULT_EF_SEARCH, ef_search_of, has_index
 from imgsim.store.registry import BackboneRow
 
 MAX_EF_SEARCH = 1000
 """pgvector's limit. The index returns at most ef_search rows, so a larger k is answered exactly."""
-
-DEFAULT_EF_SEARCH = 100
-"""Wider than pgvector's 40, for recall; benchmarks/exact_or_hnsw.py measures it at this width."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +40,7 @@ class Answer:
 
     hits: list[Hit]
     exact: bool  # every row compared, rather than the HNSW index followed
+    ef_search: int | None = None  # at which the index was followed; None for an exact search
 
 
 _FRAME_COLUMNS: tuple[ColumnElement[Any], ...] = (
@@ -90,7 +88,11 @@ def _described(neighbours: Select[Any]) -> Select[Any]:
 
 
 def set_width(connection: Connection, ef_search: int) -> None:
-    """How `index_neighbours` follows the index until the transaction ends."""
+    """How `index_neighbours` follows the index until the transaction ends.
+
+    In statements before it: what a query sets itself comes after it was planned. On a table of some
+    tens of MB, a wide search may still be planned without the index; it finds no less.
+    """
     for name, value in (
         ("hnsw.ef_search", str(ef_search)),
         # Rows that were deleted still take places among the ef_search until a vacuum.
@@ -106,26 +108,31 @@ def nearest(
     k: int,
     *,
     exact: bool = False,
-    ef_search: int = DEFAULT_EF_SEARCH,
+    ef_search: int | None = None,
 ) -> Answer:
     """The k frames nearest to a unit vector, float32 (dim,), by cosine distance.
 
-    The HNSW index is used where there is one, unless `exact` is set or k is over what it returns.
+    The HNSW index is used where there is one, unless `exact` is set or k is over what it returns;
+    without an ef_search, at the width it was tuned to.
     """
     with session.transaction() as connection:
         exact = exact or k > MAX_EF_SEARCH or not has_index(connection, backbone)
+        used = None
         if exact:
             query = exact_neighbours(backbone, vector, k)
         else:
             query = index_neighbours(backbone, vector, k)
-            set_width(connection, width(k, ef_search))
+            if ef_search is None:
+                ef_search = ef_search_of(connection, backbone)
+            used = width(k, ef_search)
+            set_width(connection, used)
         rows = connection.execute(_described(query)).all()
         found = paths.usable_paths(connection, (row.media_id for row in rows))
     hits = [
         Hit(rank=rank, distance=float(row.distance), frame=_frame_ref(row, found))
         for rank, row in enumerate(rows, start=1)
     ]
-    return Answer(hits=hits, exact=exact)
+    return Answer(hits=hits, exact=exact, ef_search=used)
 
 
 def nearest_of_many(
