@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,21 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from imgsim import __version__
-from imgsim.cli import (
-    backbones,
-    compare,
-    database,
-    demo,
-    doctor,
-    evaluate,
-    frames,
-    index,
-    ingest,
-    media,
-    powerbi,
-    report,
-    search,
-)
 from imgsim.cli.exit_codes import ExitCode, exit_code_of
 from imgsim.cli.state import State
 from imgsim.cli.terminal import Terminal
@@ -73,30 +59,23 @@ def _give_stdout_up() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-app = typer.Typer(
-    name="imgsim",
-    cls=_Reporting,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("demo")(demo.demo)
-app.command("ingest")(ingest.ingest_command)
-app.command("search")(search.search_command)
-app.command("compare")(compare.compare_command)
-app.command("evaluate")(evaluate.evaluate_command)
-app.command("powerbi")(powerbi.powerbi_command)
-app.command("report")(report.report_command)
-app.command("frames")(frames.frames_command)
-app.command("forget")(media.forget_command)
-app.command("prune")(media.prune_command)
-app.command("doctor")(doctor.doctor)
-app.add_typer(backbones.app, name="backbones")
-app.add_typer(media.app, name="media")
-app.add_typer(index.app, name="index")
-app.add_typer(database.app, name="db")
+_COMMANDS = {  # in the order of the help: the module of each, and its function or group of commands
+    "demo": ("demo", "demo"),
+    "ingest": ("ingest", "ingest_command"),
+    "search": ("search", "search_command"),
+    "compare": ("compare", "compare_command"),
+    "evaluate": ("evaluate", "evaluate_command"),
+    "powerbi": ("powerbi", "powerbi_command"),
+    "report": ("report", "report_command"),
+    "frames": ("frames", "frames_command"),
+    "forget": ("media", "forget_command"),
+    "prune": ("media", "prune_command"),
+    "doctor": ("doctor", "doctor"),
+    "backbones": ("backbones", "app"),
+    "media": ("media", "app"),
+    "index": ("index", "app"),
+    "db": ("database", "app"),
+}
 
 _FLAGS = ("--debug", "--quiet")
 _WITH_VALUE = ("--database-url", "--data-dir")
@@ -108,7 +87,40 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def app_for(arguments: list[str]) -> typer.Typer:
+    """The command line as far as these arguments need it: a search loads no other command."""
+    app = typer.Typer(
+        name="imgsim",
+        cls=_Reporting,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(global_options)
+    wanted = _command(arguments)
+    for name, (module, attribute) in _COMMANDS.items():
+        if wanted in (None, name):
+            found = getattr(import_module(f"imgsim.cli.{module}"), attribute)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name)(found)
+    return app
+
+
+def _command(arguments: list[str]) -> str | None:
+    """The command that hoisted arguments name; None: none, so that all have to be shown."""
+    words = iter(arguments)
+    for word in words:
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in _COMMANDS else None
+    return None
+
+
 def global_options(
     context: typer.Context,
     database_url: Annotated[
@@ -170,4 +182,10 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be text, nor fit the terminal's encoding: better a `?` than an end.
         sys.stdout.reconfigure(errors="replace")
-    app(hoist(sys.argv[1:]), prog_name="imgsim")
+    run(sys.argv[1:])
+
+
+def run(arguments: list[str]) -> None:
+    """Run `imgsim ARGUMENTS` and exit with one of ExitCode."""
+    hoisted = hoist(arguments)
+    app_for(hoisted)(hoisted, prog_name="imgsim")

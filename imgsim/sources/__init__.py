@@ -2,7 +2,7 @@
 is searched for.
 
 One file a kind of media: `image` (still pictures), `animation` (pictures that move), `video`. Each
-has SUFFIXES and a context manager that yields a `Media`.
+has a context manager that yields a `Media`. What needs FFmpeg is loaded where a video is met.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from typing import Protocol
 from imgsim.domain import Frame, MediaInfo, Pixels
 from imgsim.errors import DecodeError, UnsupportedMedia
 from imgsim.sampling import ALL_FRAMES, Sampling
-from imgsim.sources import animation, image, video
+from imgsim.sources import animation, image, suffixes
 from imgsim.sources.files import open_file
-from imgsim.sources.single_frame import read_video_frame
 
 __all__ = ["IMAGE_SUFFIXES", "SUFFIXES", "Media", "open_media", "read_frame", "read_picture"]
 
-IMAGE_SUFFIXES = image.SUFFIXES
+IMAGE_SUFFIXES = suffixes.IMAGE
 """Suffixes of still pictures; some of them may move."""
 
-SUFFIXES: frozenset[str] = image.SUFFIXES | animation.SUFFIXES | video.SUFFIXES
+SUFFIXES: frozenset[str] = suffixes.IMAGE | suffixes.ANIMATION | suffixes.VIDEO
 """Suffixes of all kinds, lower-case, with dot."""
 
 
@@ -94,7 +93,9 @@ def read_frame(path: Path, index: int, pts: int | None) -> Pixels:
         DecodeError: there is no such frame (any more), or it is damaged.
     """
     opener = _opener(path)
-    if opener is video.open_video and pts is not None:
+    if opener is _open_video and pts is not None:
+        from imgsim.sources.single_frame import read_video_frame
+
         return read_video_frame(path, pts)
     with opener(path) as media:
         for frame in media.frames(ALL_FRAMES):
@@ -108,7 +109,13 @@ def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Media]]:
     with open_file(path) as file:
         picture = image.identify(path, file)
         if picture is None:
-            return video.open_video
+            return _open_video
         return (
             animation.open_animation if animation.is_animated(path, picture) else image.open_image
         )
+
+
+def _open_video(path: Path) -> AbstractContextManager[Media]:
+    from imgsim.sources.video import open_video
+
+    return open_video(path)

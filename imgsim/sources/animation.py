@@ -16,8 +16,6 @@ from imgsim.sampling import Sampling
 from imgsim.sources.files import open_file
 from imgsim.sources.image import decode_error, identify, orientation, to_pixels
 
-SUFFIXES = frozenset({".gif", ".webp", ".apng", ".png", ".avif", ".avifs"})
-
 _FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # several pictures in other formats are pages or layers
 _MILLISECOND = Fraction(1, 1000)
 

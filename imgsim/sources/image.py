@@ -25,20 +25,12 @@ from imgsim.sources.files import boxes_are_whole, image_signature, max_pixels, o
 from imgsim.sources.orientation import UPRIGHT, Orientation, from_exif
 from imgsim.sources.pages import page_numbers
 
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
-        *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".mpo", ".psd", ".ppm"),
-        *(".pgm", ".pbm", ".pnm", ".qoi", ".dds", ".pcx", ".sgi", ".ico", ".icns"),
-        ".jxl",  # cannot be read yet; listed so that a folder's files are reported
-    )
-)
-
 # Left out of what Pillow could open: EPS (starts Ghostscript), MPEG (a video), TGA (has no
 # signature, so anything can pass for it), and formats of science and of old games.
-_FORMATS = (
-    *("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "HEIF", "AVIF", "JPEG2000"),
-    *("PSD", "PPM", "QOI", "DDS", "PCX", "SGI", "ICO", "ICNS"),
+_USUAL = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM")
+_OTHERS = (
+    *("WEBP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PSD", "QOI", "DDS", "PCX", "SGI"),
+    *("ICO", "ICNS"),
 )
 
 _MID_GREY = (128, 128, 128, 255)
@@ -47,15 +39,29 @@ _EXIF_ORIENTATION = 0x0112
 
 @functools.cache
 def _prepare_pillow() -> None:
-    """Load the plug-ins once, on first use: `imgsim --help` must not wait for them."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    Image.init()
+    """Load Pillow's usual plug-ins once, on first use: `imgsim --help` must not wait for them."""
+    Image.preinit()
     # Odd metadata makes Pillow warn on stderr, thousands of lines for a folder of phone pictures;
     # what matters (too large, truncated) is an error here.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@functools.cache
+def _load_other_plugins() -> None:
+    """Load the rest, which takes as long as a query takes to be embedded."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.init()
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=_USUAL)
+    except UnidentifiedImageError:
+        _load_other_plugins()
+        return Image.open(file, formats=_OTHERS)
 
 
 def identify(path: Path, file: BinaryIO) -> Image.Image | None:
@@ -73,7 +79,7 @@ def identify(path: Path, file: BinaryIO) -> Image.Image | None:
     # Pillow refuses twice as many itself, where a format allocates while it is opened.
     Image.MAX_IMAGE_PIXELS = max_pixels()
     try:
-        picture = Image.open(file, formats=_FORMATS)
+        picture = _open(file)
     except UnidentifiedImageError as error:
         name = image_signature(file)
         if name == "JPEG XL":

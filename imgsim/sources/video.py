@@ -22,14 +22,6 @@ from imgsim.sources.completeness import Extent
 from imgsim.sources.display import Display
 from imgsim.sources.files import open_file, video_signature
 
-SUFFIXES = frozenset(
-    (
-        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".flv", ".f4v"),
-        *(".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".wmv", ".asf", ".ogv", ".mxf"),
-        *(".ivf", ".y4m", ".nut", ".dv", ".rm", ".rmvb"),
-    )
-)
-
 # FFmpeg would also play text, single pictures, playlists that fetch from the network, and devices.
 # The audio containers are here so that the answer for them is "has no video stream".
 _DEMUXERS = (

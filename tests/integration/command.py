@@ -13,7 +13,7 @@ import cv2
 import pytest
 from sqlalchemy import func, select
 
-from imgsim.cli.app import app, hoist
+from imgsim.cli import app
 from imgsim.store import schema
 from imgsim.store.engine import Session
 
@@ -37,7 +37,7 @@ Imgsim = Callable[..., Ran]
 def run(*arguments: object) -> int:
     """Run `imgsim ARGUMENTS` in this process; returns its exit code."""
     with pytest.raises(SystemExit) as ended:
-        app(hoist([str(argument) for argument in arguments]), prog_name="imgsim")
+        app.run([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 

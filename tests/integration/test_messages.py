@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow
 
-from imgsim.cli.app import app
+from imgsim.cli import app
 from imgsim.errors import EmptyGallery
 from tests.integration.command import Imgsim, run
 
@@ -186,7 +186,7 @@ def test_a_database_without_tables(
 def test_debug_shows_the_traceback(database: str, picture: Path) -> None:
     arguments = ["--debug", "--database-url", database, "search", str(picture)]
     with pytest.raises(EmptyGallery):
-        app(arguments)
+        app.app_for(arguments)(arguments)
 
 
 def test_wrong_usage(capfd: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,10 @@ except SystemExit as ended:
 )
 def test_no_tensorflow_without_need(arguments: list[str]) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROBE, NETWORKS, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout

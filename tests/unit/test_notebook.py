@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from typer.main import get_command
 
-from imgsim.cli.app import app, hoist
+from imgsim.cli.app import app_for, hoist
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "imgsim.ipynb"
 _RUNNERS = ("imgsim", "output_of")  # the notebook's functions that run `imgsim WORDS`
@@ -40,7 +40,7 @@ def _command_lines(code: str) -> Iterator[list[str]]:
 
 def _parse(line: list[str]) -> None:
     """Parse a command line as `imgsim` would, and run nothing."""
-    command: Any = get_command(app)
+    command: Any = get_command(app_for([]))
     words = hoist(line)
     while hasattr(command, "commands"):
         name, *words = words
