@@ -16,13 +16,13 @@ def test_ingest_and_search_load_no_tensorflow_once_a_network_is_exported(
 ) -> None:
     assert imgsim("ingest", sample, "--every", "60").code == 0  # exports, unless it was before
     for unwanted, *arguments in (
-        [NETWORKS, "ingest", sample, "--every", "44"],
+        [NETWORKS, "ingest", str(sample), "--every", "44"],
         # Each takes longer to load than a search to answer.
-        [f"{NETWORKS},alembic,av,rich,jinja2,matplotlib", "search", picture, "-k", "1"],
+        [f"{NETWORKS},alembic,av,rich,jinja2,matplotlib", "search", str(picture), "-k", "1"],
     ):
+        command = [sys.executable, "-c", PROBE, unwanted, *arguments, "--database-url", database]
         ran = subprocess.run(
-            [sys.executable, "-c", PROBE, unwanted, *map(str, arguments)]
-            + ["--database-url", database],
+            command,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
             text=True,

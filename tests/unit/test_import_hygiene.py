@@ -10,12 +10,16 @@ import pytest
 PROBE = """
 import sys
 from imgsim.cli.app import main
+heavy = set(sys.argv.pop(1).split(","))
 try:
     main()
 except SystemExit as ended:
-    heavy = {"tensorflow", "keras", "jax", "torch"} & set(sys.modules)
-    sys.exit(ended.code or (f"loaded: {heavy}" if heavy else 0))
+    loaded = heavy & set(sys.modules)
+    sys.exit(ended.code or (f"loaded: {loaded}" if loaded else 0))
 """
+"""Runs `imgsim ARGUMENTS`, and fails where one of the modules named before them was loaded."""
+
+NETWORKS = "tensorflow,keras,jax,torch"
 
 
 @pytest.mark.parametrize(
