@@ -12,6 +12,7 @@ from imgsim.backbones.base import Backbone, KerasModel
 from imgsim.backbones.embed import Embedder
 from imgsim.backbones.engine import Engine, is_openvino
 from imgsim.backbones.export_cache import ExportCache
+from imgsim.backbones.mixed_precision import faster_if_equal
 from imgsim.backbones.portions import Portions
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.errors import EngineUnusable
@@ -63,6 +64,8 @@ class PinnedBackbone:
     def _by_keras(self) -> Embedder:
         device = runtime.start(self.device)
         forward = runtime.forward(self._build(device), device)
+        if device == "gpu":
+            forward = faster_if_equal(forward, lambda: self._build(device), device)
         return self._embedder(forward, device, runtime.title())
 
     def _build(self, device: str) -> KerasModel:

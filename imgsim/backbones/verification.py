@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsim import pixels
 from imgsim.domain import PixelBatch, Vectors
 from imgsim.vectors import l2_normalize
 
@@ -23,6 +22,8 @@ def photos() -> list[Path]:
 
 def probe_pictures(side: int) -> PixelBatch:
     """The photos and their negatives: uint8 RGB (n, side, side, 3)."""
+    from imgsim import pixels  # loads OpenCV, which no network needs in order to run
+
     squares = [
         pixels.resize_square(pixels.decode_jpeg(path.read_bytes()), side) for path in photos()
     ]

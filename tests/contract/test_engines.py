@@ -18,6 +18,7 @@ from imgsim import backbones
 from imgsim.backbones import Engine, PinnedBackbone, runtime
 from imgsim.backbones.base import KerasModel, KerasTensor
 from imgsim.backbones.export_cache import ExportCache
+from imgsim.backbones.mixed_precision import faster_if_equal
 from imgsim.backbones.verification import LEAST_COSINE, probe_pictures
 from imgsim.errors import EngineUnusable, InvalidArgument
 
@@ -205,3 +206,27 @@ def test_openvino_is_not_for_gpus_and_needs_a_cache(pinned: PinnedBackbone) -> N
     with pytest.raises(InvalidArgument, match="folder"):
         replace(wanted, exports=None).load()
     assert replace(pinned, exports=None).load().engine == "TensorFlow"
+
+
+@pytest.mark.parametrize(("name", "is_taken"), [(NAME, True), ("mobilenet_025", False)])
+def test_half_precision_is_taken_where_it_changes_nothing(name: str, is_taken: bool) -> None:
+    """As on a GPU; with random weights, what mobilenet_025 computes is too small for float16."""
+    runtime.start("cpu")
+    import_module("keras").utils.set_random_seed(7)
+    backbone = backbones.get(name)
+    weights = backbone.weights_at_hand() if is_taken else None
+    model = backbone.build(weights)
+
+    def again() -> KerasModel:
+        other = backbone.build(weights)
+        for one, same in zip(other.weights, model.weights, strict=True):
+            one.assign(same)
+        return other
+
+    plain = runtime.forward(model, "cpu")
+    chosen = faster_if_equal(plain, again, "cpu")
+    assert (chosen is not plain) == is_taken
+    pictures = probe_pictures(backbone.input_size)[:3]
+    assert chosen(pictures).dtype == np.float32
+    assert np.allclose(chosen(pictures), plain(pictures), atol=0.05)
+    assert import_module("keras").config.dtype_policy().name == "float32"
