@@ -22,9 +22,6 @@ _Untyped: TypeAlias = Any
 
 _PROPERTIES = {
     "PERFORMANCE_HINT": "THROUGHPUT",
-    # Else it computes in bfloat16 (x86) or float16 (ARM) where the processor can, which moves
-    # embeddings: benchmarks/precision.py.
-    "INFERENCE_PRECISION_HINT": "f32",
     # Threads tied to a core wait while a decoder has it.
     "ENABLE_CPU_PINNING": "NO",
 }
@@ -35,13 +32,17 @@ def is_installed() -> bool:
     return util.find_spec("openvino") is not None
 
 
-def compile_network(path: Path, *, dim: int, side: int) -> Callable[[PixelBatch], Vectors]:
+def compile_network(
+    path: Path, *, dim: int, side: int, precision: str = "f32"
+) -> Callable[[PixelBatch], Vectors]:
     """Make an exported network callable: uint8 RGB (n, side, side, 3) -> float32 (n, dim).
 
     Args:
         path: the `.xml` of its OpenVINO IR; the `.bin` lies beside it.
         dim: length of an embedding.
         side: of a picture, pixels.
+        precision: what it computes in. Left to itself, OpenVINO takes bfloat16 (x86) or float16
+            (ARM) where the processor can, which moves embeddings: benchmarks/precision.py.
 
     Raises:
         RuntimeError: the files are no such network.
@@ -50,7 +51,8 @@ def compile_network(path: Path, *, dim: int, side: int) -> Callable[[PixelBatch]
     core = openvino.Core()
     network = core.read_model(str(path))
     network.reshape([1, side, side, 3])
-    compiled = core.compile_model(network, "CPU", _PROPERTIES)
+    properties = {**_PROPERTIES, "INFERENCE_PRECISION_HINT": precision}
+    compiled = core.compile_model(network, "CPU", properties)
     if tuple(compiled.output(0).shape) != (1, dim):
         raise RuntimeError(f"{path} gives {compiled.output(0).shape}, not (1, {dim})")
     requests = openvino.AsyncInferQueue(
