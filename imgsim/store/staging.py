@@ -116,7 +116,7 @@ class Staging:
                 frame.media_id == published.c.media_id,
                 frame.frame_index == staged.frame_index,
             )
-            .order_by(frame.frame_id)
+            .order_by(func.hashint8(frame.frame_id))  # see row_order
         )
 
     def clear(self) -> None:

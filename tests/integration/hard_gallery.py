@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 import numpy as np
 import psycopg
+import pytest
 from psycopg import sql
 from sqlalchemy import text
 
@@ -31,7 +32,9 @@ def fill(session: Session) -> BackboneRow:
     """Put 4,000 of them into a new gallery, frame_ids from 1, as of vgg16, and index them."""
     net = backbone(session, "vgg16", DIM)
     publish(session, net, hard(ROWS, seed=0))
-    indexes.build(session, net, lambda _notice: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexes, "EF_CONSTRUCTION", 64)  # at 200, the narrowest search finds it all
+        indexes.build(session, net, lambda _notice: None)
     return net
 
 
