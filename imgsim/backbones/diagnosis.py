@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 
 from imgsim import backbones
-from imgsim.backbones import runtime
+from imgsim.backbones import openvino_runtime, runtime
 from imgsim.domain import Finding, Verdict
 from imgsim.errors import ImgsimError
 
@@ -34,6 +34,8 @@ def _device() -> Finding:
     keras = import_module("keras")
     backend = keras.backend.backend()
     version = import_module(backend).__version__
-    return Finding(
-        topic="networks", text=f"Keras {keras.__version__} on {backend} {version}; runs on {device}"
-    )
+    by = runtime.title()
+    if device == "cpu" and backend == "tensorflow" and openvino_runtime.is_installed():
+        by = f"{openvino_runtime.TITLE} {metadata.version('openvino')}"
+    text = f"Keras {keras.__version__} on {backend} {version}; runs on {device}, by {by}"
+    return Finding(topic="networks", text=text)

@@ -93,12 +93,13 @@ def set_width(connection: Connection, ef_search: int) -> None:
     In statements before it: what a query sets itself comes after it was planned. On a table of some
     tens of MB, a wide search may still be planned without the index; it finds no less.
     """
-    for name, value in (
-        ("hnsw.ef_search", str(ef_search)),
-        # Rows that were deleted still take places among the ef_search until a vacuum.
-        ("hnsw.iterative_scan", "relaxed_order"),
-    ):
-        connection.execute(select(func.set_config(name, value, True)))
+    connection.execute(
+        select(
+            func.set_config("hnsw.ef_search", str(ef_search), True),
+            # Rows that were deleted still take places among the ef_search until a vacuum.
+            func.set_config("hnsw.iterative_scan", "relaxed_order", True),
+        )
+    )
 
 
 def nearest(
