@@ -23,7 +23,7 @@ _load_once = functools.cache(PinnedBackbone.load)
 @pytest.fixture(autouse=True)
 def _networks_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal weights give the network that an earlier test built; building takes half a second."""
-    monkeypatch.setattr(PinnedBackbone, "load", lambda pinned, _note: _load_once(pinned))
+    monkeypatch.setattr(PinnedBackbone, "load", lambda pinned, _note=None: _load_once(pinned))
 
 
 @pytest.fixture

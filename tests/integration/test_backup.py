@@ -38,7 +38,7 @@ def test_the_same_top_ten_before_and_after(
         str(hit["frame_id"]) for hit in before[0]["hits"]
     ]
     assert run(*restored, "index", "status") == 0
-    assert capfd.readouterr().out.split()[-2:] == ["16", "64"]
+    assert capfd.readouterr().out.split()[-2:] == ["16", "200"]
     assert run(*restored, "ingest", sample, "--every", "3") == 0
     assert "1 unchanged" in capfd.readouterr().out
 

@@ -282,7 +282,7 @@ def test_searching_with_the_index_gives_the_same_first_hit(
     assert rebuilt.code == 0
     status = imgsim("index", "status").out.splitlines()[1].split()
     assert status[:3] == ["imgsim.embedding_efficientnet_lite0", "1280", "66"]
-    assert status[-2:] == ["16", "64"]
+    assert status[-2:] == ["16", "200"]
     found = imgsim("search", picture)
     assert "HNSW index" in found.out
     assert " 22 " in found.out.splitlines()[2]

@@ -131,7 +131,7 @@ def test_kills_at_random_moments_change_nothing(
     kills = 0
     for _ in range(4):
         process = start("ingest", folder)
-        time.sleep(moments.uniform(1.5, 7))
+        time.sleep(moments.uniform(0.6, 2))
         kills += process.poll() is None
         process.kill()
         process.communicate()
