@@ -109,8 +109,8 @@ def main() -> None:
                     if name == "real" and embedded is not None:
                         kind = Real(embedded, dim, asked.seed)
                     _measure(_store(session, kind, dim, rows, asked.queries, records), records)
-    for each in records.values():
-        each.write(asked.out)
+                    for each in records.values():  # now: a long run may be cut off
+                        each.write(asked.out)
 
 
 def _store(
