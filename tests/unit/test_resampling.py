@@ -58,4 +58,4 @@ def test_a_flat_picture_stays_as_it_is() -> None:
 def test_the_picture_is_not_written_to() -> None:
     picture = noise(100, 90)
     picture.setflags(write=False)
-    reduce_by_area(picture, 30, 31)
+    assert reduce_by_area(picture, 30, 31).shape == (31, 30, 3)
