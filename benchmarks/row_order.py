@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-import pytest
 
 from benchmarks import vectors_at_scale
 from benchmarks.gallery import backbone, publish_with, temporary_session
@@ -71,10 +72,10 @@ def _kind(name: str, dim: int, cache: Path | None) -> vectors_at_scale.Kind:
 
 
 def _build(session: Session, row: BackboneRow, ef_construction: int, *, shuffled: bool) -> float:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexes, "EF_CONSTRUCTION", ef_construction)
+    with ExitStack() as changed:
+        changed.enter_context(patch.object(indexes, "EF_CONSTRUCTION", ef_construction))
         if not shuffled:
-            patch.setattr(row_order, "shuffle", lambda *_arguments: None)
+            changed.enter_context(patch.object(row_order, "shuffle"))
         return indexes.build(session, row, lambda _notice: None)
 
 

@@ -38,13 +38,10 @@ def is_openvino(engine: Engine, device: str, *, cached: bool) -> bool:
     """
     backend = configured_backend()
     if engine is Engine.TENSORFLOW:
-        if backend != "tensorflow":
-            raise InvalidArgument(
-                f"--engine tensorflow was asked for, and KERAS_BACKEND says {backend}: leave one "
-                "of them out."
-            )
+        _require_tensorflow(engine, backend)
         return False
     if engine is Engine.OPENVINO:
+        _require_tensorflow(engine, backend)  # which exports what is not in the cache
         _require_openvino(device, cached=cached)
         return True
     if backend != "tensorflow" or device == "gpu" or not cached:
@@ -53,6 +50,14 @@ def is_openvino(engine: Engine, device: str, *, cached: bool) -> bool:
         return False
     # Only TensorFlow knows whether it can use the GPU; it is not loaded where there is none.
     return device == "cpu" or not gpu_may_be_there() or runtime.start(device) == "cpu"
+
+
+def _require_tensorflow(engine: Engine, backend: str) -> None:
+    if backend != "tensorflow":
+        raise InvalidArgument(
+            f"--engine {engine} was asked for, and Keras is set to {backend} (KERAS_BACKEND or "
+            "keras.json): leave one of them out."
+        )
 
 
 def _require_openvino(device: str, *, cached: bool) -> None:

@@ -120,7 +120,7 @@ def _export(model: KerasModel, folder: Path) -> Verdict:
         graph.unlink()
         run = openvino_runtime.compile_network(network, dim=dim, side=side)
         cosine = verification.least_cosine(runtime.forward(model, "cpu"), run, side)
-    except OSError:  # a full disk says nothing of the network
+    except (OSError, MemoryError):  # they say nothing of the network
         raise
     except Exception as failure:  # whatever TensorFlow and OpenVINO think of a graph
         words = textwrap.shorten(str(failure), 300, placeholder=" ...")

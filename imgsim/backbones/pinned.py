@@ -51,7 +51,10 @@ class PinnedBackbone:
         try:
             embedder, reason = self._by_openvino(note)
         except OSError as error:
-            embedder, reason = None, f"the cache of exported networks cannot be written ({error})"
+            embedder = None
+            reason = (
+                f"exported networks cannot be kept ({error}); IMGSIM_CACHE_DIR names another folder"
+            )
         if embedder is not None:
             return embedder
         if self.engine is Engine.OPENVINO:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from imgsim import backbones
 from imgsim.domain import TableStatus
 from imgsim.errors import BackboneNotIngested, EmptyGallery
+from imgsim.index_tuning import IndexWidth
 from imgsim.store import indexes, registry, tuning
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
-from imgsim.store.tuning import IndexWidth
 
 
 def index_status(session: Session) -> list[TableStatus]:

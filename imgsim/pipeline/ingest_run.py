@@ -23,9 +23,9 @@ from imgsim.store.publication import Publication
 from imgsim.store.write import Writer
 
 _LOOKED_UP_TOGETHER = 500  # paths
-_AHEAD = 64  # files that are claimed and given to decoders before their turn
-_CLAIMED_TOGETHER = 32  # files, and ...
-_READ_TOGETHER = 64 << 20  # ... about so many bytes, since all are read before the first is decoded
+_AHEAD = 64  # files that are claimed and given to decoders before their turn, and ...
+_AHEAD_BYTES = 64 << 20  # ... about so many bytes: what is claimed behind a film waits for hours
+_CLAIMED_TOGETHER = 32
 
 
 class IngestRun:
@@ -91,12 +91,16 @@ class IngestRun:
         busy = []
         for some in self._identified(paths):
             busy.extend(self._admit(some))
-            while len(self._waiting) > _AHEAD:
+            while self._is_far_ahead():
                 self._collect(*self._waiting.popleft())
         while self._waiting:
             self._collect(*self._waiting.popleft())
         self._batches.finish()
         return busy
+
+    def _is_far_ahead(self) -> bool:
+        size = sum(job.identity.status.st_size for job, _ in self._waiting)
+        return len(self._waiting) > _AHEAD or size > _AHEAD_BYTES
 
     def _ingest_patiently(self, path: Path) -> None:
         """Ingest a file whose content somebody is at, once they are done."""
@@ -119,7 +123,7 @@ class IngestRun:
                 self._report(path, refused(error))
                 continue
             size += some[path].status.st_size
-            if len(some) >= _CLAIMED_TOGETHER or size >= _READ_TOGETHER:
+            if len(some) >= _CLAIMED_TOGETHER or size >= _AHEAD_BYTES:
                 yield some
                 some, size = {}, 0
         if some:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imgsim.errors import GalleryError, InvalidArgument
+from imgsim.index_tuning import Tuning
 from imgsim.pipeline.index import chosen_rows, index_widths
 from imgsim.pipeline.search import DEFAULT_K
 from imgsim.store import tuning
 from imgsim.store.engine import Session
 from imgsim.store.registry import BackboneRow
-from imgsim.store.tuning import Tuning
 
 DEFAULT_RECALL = 0.99
 DEFAULT_SAMPLE = 200

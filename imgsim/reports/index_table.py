@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from imgsim.domain import TableStatus
+from imgsim.index_tuning import IndexWidth
 from imgsim.reports.columns import align
-
-if TYPE_CHECKING:
-    from imgsim.store.tuning import IndexWidth
 
 _HEAD = (
     "table",

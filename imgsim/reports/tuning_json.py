@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from imgsim.store.tuning import Tuning
+from imgsim.index_tuning import Tuning
 
 
 def render(tunings: Sequence[Tuning]) -> str:

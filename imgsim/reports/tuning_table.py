@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from imgsim.index_tuning import Tuning
 from imgsim.reports.columns import align
-
-if TYPE_CHECKING:
-    from imgsim.store.tuning import Tuning
 
 
 def render(tunings: Sequence[Tuning]) -> str:

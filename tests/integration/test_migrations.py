@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imgsim.errors import DatabaseAhead, DatabaseBehind, PgvectorUnusable
@@ -53,6 +54,13 @@ def test_the_declared_tables_equal_the_migrated_ones(database: str) -> None:
         command.check(migrations.config(connection))  # raises when anything differs
         assert migrations.current(connection) == migrations.head()
     own.dispose()
+
+
+def test_scripts_are_named_by_their_revisions() -> None:
+    """So that revisions are known without loading Alembic."""
+    scripts = list(ScriptDirectory.from_config(migrations.config()).walk_revisions())
+    assert {Path(script.path).name[:4] for script in scripts} == {each.revision for each in scripts}
+    assert migrations.head() == scripts[0].revision
 
 
 def test_up_down_up_gives_the_same_schema(empty_database: str) -> None:

@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from imgsim.domain import MediaStatus
+from imgsim.pipeline import ingest_run
+from imgsim.pipeline.ingest import ingest
+from imgsim.pipeline.progress import Silent
+from imgsim.sampling import Sampling
 from imgsim.store import indexes
 from imgsim.store.embedding_tables import vector_bytes
 from imgsim.store.engine import Session
@@ -36,16 +41,18 @@ def _count(session: Session, table: str) -> int:
         return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
 
 
+_CLAIMS = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
 def _wait_for_claim(session: Session, process: subprocess.Popen[str]) -> None:
     """Until the ingest has claimed the film: it decodes and embeds from now on."""
-    query = text(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
-        "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with session.connect() as connection:
-            if connection.execute(query).scalar_one():
+            if connection.execute(_CLAIMS).scalar_one():
                 return
         time.sleep(0.02)
     raise AssertionError(f"the ingest never came so far: {process.communicate()[0]}")
@@ -128,3 +135,40 @@ def test_an_ingest_ends_by_building_a_due_index(
     again = imgsim("ingest", sample, "--every", "2")
     assert "1 unchanged" in again.out
     assert "HNSW index of efficientnet_lite0 built" in again.err
+
+
+class _Watched(Silent):
+    """Counts the claims that are held while frames of a film come in."""
+
+    def __init__(self, session: Session, film: Path) -> None:
+        self._session = session
+        self._film = film
+        self.claims: set[int] = set()
+
+    def at(self, path: Path, share: float, frames: int) -> None:
+        del share, frames
+        if path == self._film:
+            with self._session.connect() as connection:
+                self.claims.add(connection.execute(_CLAIMS).scalar_one())
+
+
+@pytest.mark.parametrize(("ahead", "claims"), [(64 << 20, 4), (1 << 20, 1)])
+def test_what_lies_behind_a_large_film_is_left_to_others(
+    session: Session,
+    sample: Path,
+    photos: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    ahead: int,
+    claims: int,
+) -> None:
+    """The sample has a little more than a megabyte; pictures behind it wait for their turn."""
+    monkeypatch.setattr(ingest_run, "_AHEAD_BYTES", ahead)
+    watched = _Watched(session, sample)
+    report = ingest(
+        session,
+        [str(sample), *map(str, photos)],
+        sampling=Sampling(every=60),
+        progress=watched,
+    )
+    assert watched.claims == {claims}
+    assert [media.status for media in report.media] == [MediaStatus.COMPLETE] * 4
