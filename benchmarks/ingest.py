@@ -28,6 +28,7 @@ from imgsim.backbones import Embedder
 from imgsim.domain import PixelBatch
 from imgsim.pipeline.demo import VIDEO
 from imgsim.pipeline.embedders import Choice, open_networks
+from imgsim.pipeline.frames import prepare
 from imgsim.pipeline.ingest import ingest
 from imgsim.sampling import ALL_FRAMES, Sampling
 from imgsim.sources import IMAGE_SUFFIXES, open_media
@@ -35,8 +36,9 @@ from imgsim.store.write import Writer
 
 _ABOUT = (
     "Ingest of a 720p video and of photos, end to end, against the network alone on the same "
-    "frames (run before and after; the mean counts). database_share: of the time, spent waiting "
-    "for PostgreSQL, most of it while the network runs."
+    "frames (run before and after; the mean counts), and one core that only decodes and prepares "
+    "them. database_share: of the time, spent waiting for PostgreSQL, most of it while the network "
+    "runs."
 )
 _NETWORK_FRAMES = 400
 
@@ -69,6 +71,7 @@ def _measure(name: str, paths: Sequence[Path], choice: Choice) -> dict[str, Any]
         with _clocked() as waited:
             report = ingest(session, map(str, paths), choice=choice, sampling=Sampling(every=1))
         after = _network_alone(embedder, pictures)
+        decoding = _decoding_alone(paths, embedder.input_size)
     alone = (before + after) / 2
     speed = report.frames / report.elapsed_s
     return {
@@ -77,6 +80,7 @@ def _measure(name: str, paths: Sequence[Path], choice: Choice) -> dict[str, Any]
         "ingest_frames_s": speed,
         "network_alone_images_s": alone,
         "ratio": speed / alone,
+        "decoding_alone_frames_s": decoding,
         "database_share": waited[0] / report.elapsed_s,
     }
 
@@ -86,6 +90,19 @@ def _network_alone(embedder: Embedder, pictures: PixelBatch) -> float:
     began = time.perf_counter()
     embedder.embed(pictures)
     return len(pictures) / (time.perf_counter() - began)
+
+
+def _decoding_alone(paths: Sequence[Path], side: int) -> float:
+    cv2.setNumThreads(1)
+    began, count = time.process_time(), 0
+    for path in paths:
+        with open_media(path) as media:
+            for frame in media.frames(ALL_FRAMES):
+                prepare(frame, [side])
+                count += 1
+                if count == _NETWORK_FRAMES:
+                    return count / (time.process_time() - began)
+    return count / (time.process_time() - began)
 
 
 def _squares(paths: Sequence[Path], side: int) -> PixelBatch:

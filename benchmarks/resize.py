@@ -3,6 +3,9 @@
 The plain way is OpenCV's INTER_AREA of the full RGB picture. Compared: imgsim's own, OpenCV in two
 steps, and FFmpeg's swscale, which reduces a video frame while it converts it to RGB.
 
+And JPEG pictures of a phone's size, mosaics of the same frames, which libjpeg reduces by two or
+four while it decodes (Pillow's `draft`), against the whole picture.
+
 Run: python -m benchmarks.resize [--video FILE]
 """
 
@@ -10,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -18,11 +22,14 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
 
 from benchmarks.record import Record
 from imgsim import backbones
-from imgsim.domain import Pixels
+from imgsim.backbones import Embedder
+from imgsim.domain import Pixels, Vectors
 from imgsim.pipeline.demo import VIDEO
+from imgsim.pixels import encode_jpeg
 from imgsim.resampling import reduce_by_area
 
 _ABOUT = (
@@ -31,6 +38,8 @@ _ABOUT = (
 )
 _SIDE = 224
 _FRAMES = 100
+_PHONE = (3024, 4032)
+_MOSAICS = 12
 _EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -58,7 +67,40 @@ def main() -> None:
             least_cosine=f"{cosines.min():.5f}",
             mean_cosine=f"{cosines.mean():.5f}",
         )
+    for name, took_ms, cosines in _jpegs(embedder, frames):
+        record.add(
+            way=name,
+            ms=took_ms,
+            least_cosine=f"{cosines.min():.5f}",
+            mean_cosine=f"{cosines.mean():.5f}",
+        )
     record.write()
+
+
+def _jpegs(embedder: Embedder, frames: list[VideoFrame]) -> Iterator[tuple[str, float, Vectors]]:
+    random = np.random.default_rng(1)
+    height, width = _PHONE
+    files = []
+    for _ in range(_MOSAICS):
+        rows = -(-height // frames[0].height)
+        columns = -(-width // frames[0].width)
+        drawn = random.choice(len(frames), (rows, columns))
+        mosaic = np.vstack(
+            [np.hstack([frames[at].to_ndarray(format="rgb24") for at in row]) for row in drawn]
+        )
+        files.append(encode_jpeg(mosaic[:height, :width], quality=90))
+    whole = None
+    for scale in (1, 2, 4):
+        began = time.process_time()
+        squares = []
+        for file in files:
+            picture = Image.open(BytesIO(file))
+            picture.draft("RGB", (width // scale, height // scale))
+            squares.append(reduce_by_area(np.asarray(picture), _SIDE, _SIDE))
+        took_ms = 1000 * (time.process_time() - began) / len(files)
+        vectors = embedder.embed(np.stack(squares))
+        whole = vectors if whole is None else whole
+        yield f"JPEG of 12 megapixels, decoded at 1/{scale}", took_ms, (whole * vectors).sum(axis=1)
 
 
 def _ways() -> dict[str, Callable[[VideoFrame], Pixels]]:
